@@ -1,0 +1,12 @@
+# benches: every x_bench.cpp in one program, on Google Benchmark.
+if(QUARRY_BENCH)
+  find_package(benchmark REQUIRED)
+  foreach(folder IN ITEMS quarry host linux bench)
+    quarry_sources(found ${folder} _bench.cpp)
+    list(APPEND bench_sources ${found})
+  endforeach()
+  if(bench_sources)
+    add_executable(benches ${bench_sources})
+    target_link_libraries(benches PRIVATE quarry_hosted_options quarry_linux benchmark::benchmark_main)
+  endif()
+endif()

@@ -1,0 +1,53 @@
+# quarry_host, the simulated machine; quarry_linux, what Linux does with one; quarry, the tool.
+include(embed)
+find_package(Threads REQUIRED)
+add_library(quarry_hosted_options INTERFACE)
+target_link_libraries(quarry_hosted_options INTERFACE quarry_options Threads::Threads)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  target_compile_options(quarry_hosted_options INTERFACE -Wno-restrict)  # GCC 12 sees ghosts in std::string (bug 105651)
+endif()
+
+# quarry_precompile(TARGET HEADERS...): compiles the large headers of others once, for speed alone. Every
+# source still includes what it uses; clang-tidy sees it without this.
+function(quarry_precompile target)
+  get_target_property(type ${target} TYPE)
+  if(type STREQUAL "INTERFACE_LIBRARY")
+    return()
+  endif()
+  target_precompile_headers(${target} PRIVATE ${ARGN})
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    target_compile_options(${target} PRIVATE -Xclang -fno-pch-timestamp)  # for ccache
+  endif()
+endfunction()
+
+# quarry_hosted(NAME FOLDER NEEDS...): a static library of FOLDER's sources; without any, what they would need.
+function(quarry_hosted name folder)
+  quarry_sources(sources ${folder})
+  list(REMOVE_ITEM sources cli/main.cpp)
+  if(sources)
+    add_library(${name} STATIC ${sources})
+    target_link_libraries(${name} PRIVATE quarry_hosted_options PUBLIC ${ARGN})
+  else()
+    add_library(${name} INTERFACE)
+    target_link_libraries(${name} INTERFACE ${ARGN})
+  endif()
+endfunction()
+
+find_package(CLI11 REQUIRED)
+find_package(fmt REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(tomlplusplus REQUIRED)
+quarry_hosted(quarry_host host quarry_lib)
+quarry_hosted(quarry_linux linux quarry_host fmt::fmt nlohmann_json::nlohmann_json tomlplusplus::tomlplusplus)
+if(EXISTS "${PROJECT_SOURCE_DIR}/linux/builtin")
+  quarry_embed(quarry_linux "${PROJECT_SOURCE_DIR}/linux/builtin")
+endif()
+quarry_hosted(quarry_cli cli quarry_linux CLI11::CLI11)
+
+quarry_precompile(quarry_linux <algorithm> <map> <optional> <string> <vector> <fmt/format.h> <nlohmann/json.hpp>)
+quarry_precompile(quarry_cli <algorithm> <map> <optional> <string> <vector> <fmt/format.h> <nlohmann/json.hpp>)
+
+if(EXISTS "${PROJECT_SOURCE_DIR}/cli/main.cpp")
+  add_executable(quarry cli/main.cpp)
+  target_link_libraries(quarry PRIVATE quarry_hosted_options quarry_cli)
+endif()

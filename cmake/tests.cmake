@@ -1,0 +1,57 @@
+# unit_tests and must_fail, on the harness that kernels run too; model_tests, on GoogleTest and RapidCheck.
+enable_testing()
+
+quarry_sources(model_sources quarry _model_test.cpp)
+quarry_sources(unit_sources quarry _test.cpp)
+list(REMOVE_ITEM unit_sources ${model_sources})
+
+# The tests are objects of the program, never members of an archive: nothing refers to them, the linker
+# collects their section by its name.
+add_executable(unit_tests ${unit_sources} tests/host_main.cpp)
+target_link_libraries(unit_tests PRIVATE quarry_options quarry_lib)
+add_test(NAME unit_tests COMMAND unit_tests)
+
+add_executable(must_fail EXCLUDE_FROM_ALL tests/must_fail.cpp tests/host_main.cpp)
+target_link_libraries(must_fail PRIVATE quarry_options quarry_lib)
+
+# The recorded Linux boots, unpacked where tests and scripts find them.
+set(corpus "${PROJECT_BINARY_DIR}/corpus")
+set(archive "${PROJECT_SOURCE_DIR}/tests/linux/cases.tar.xz")
+add_custom_target(corpus)
+if(EXISTS "${archive}")
+  add_custom_command(OUTPUT "${corpus}.stamp" DEPENDS "${archive}" VERBATIM
+    COMMAND "${CMAKE_COMMAND}" -E rm -rf "${corpus}"
+    COMMAND "${CMAKE_COMMAND}" -E make_directory "${corpus}"
+    COMMAND "${CMAKE_COMMAND}" -E chdir "${corpus}" "${CMAKE_COMMAND}" -E tar xJf "${archive}"
+    COMMAND "${CMAKE_COMMAND}" -E touch "${corpus}.stamp"
+    COMMENT "Unpacking the corpus")
+  add_custom_target(corpus_files DEPENDS "${corpus}.stamp")
+  add_dependencies(corpus corpus_files)
+endif()
+
+# What hosted tests and fuzzers may use, and where they find things.
+add_library(quarry_testing INTERFACE)
+target_link_libraries(quarry_testing INTERFACE quarry_hosted_options quarry_cli)
+target_compile_definitions(quarry_testing INTERFACE
+  "QUARRY_CORPUS=\"${corpus}\"" "QUARRY_SOURCE=\"${PROJECT_SOURCE_DIR}\"" "QUARRY_TOOL=\"${PROJECT_BINARY_DIR}/quarry\"")
+find_library(QUARRY_FDT fdt)
+if(QUARRY_FDT)
+  target_link_libraries(quarry_testing INTERFACE "${QUARRY_FDT}")  # the oracle for our device-tree reader
+endif()
+
+foreach(folder IN ITEMS host linux cli tests)
+  quarry_sources(found ${folder} _test.cpp)
+  list(APPEND model_sources ${found})
+endforeach()
+find_package(GTest)
+find_package(rapidcheck)
+if(model_sources AND GTest_FOUND AND rapidcheck_FOUND)
+  add_executable(model_tests ${model_sources})
+  target_link_libraries(model_tests PRIVATE quarry_testing GTest::gtest_main rapidcheck rapidcheck_gtest)
+  quarry_precompile(model_tests <algorithm> <map> <optional> <string> <vector> <gtest/gtest.h> <rapidcheck/gtest.h>)
+  add_dependencies(model_tests corpus)
+  if(TARGET quarry)
+    add_dependencies(model_tests quarry)
+  endif()
+  add_test(NAME model_tests COMMAND model_tests)
+endif()

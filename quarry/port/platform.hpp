@@ -1,0 +1,54 @@
+// quarry/port/platform.hpp: everything quarry asks of the machine it runs on.
+//
+// A platform is an object, so two machines can live in one process. Whoever needs it keeps a copy:
+//     [[no_unique_address]] P platform_;
+// A kernel runs on one machine: its platform is an empty type and the copy takes no space.
+// A host's platform is a small handle to the machine it simulates.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <type_traits>
+
+#include "quarry/base/range.hpp"
+#include "quarry/base/result.hpp"
+
+namespace quarry::port {
+
+// Optional abilities. A platform that claims one must satisfy its concept.
+enum class Feature : unsigned { none = 0, numa = 1u << 0, many_cores = 1u << 1 };
+constexpr bool has(Feature set, Feature bit) noexcept {
+  return (static_cast<unsigned>(set) & static_cast<unsigned>(bit)) != 0;
+}
+
+// Turns frames into memory we may touch. Null means "not mapped", never UB.
+template <class P>
+concept DirectMap = requires(P& p, PfnRange pages) {
+  { p.map(pages) } noexcept -> std::same_as<std::byte*>;
+};
+
+// The way back, for memory that map() gave: which frame holds a pointer's byte.
+//
+// Errors    out_of_range: the pointer is not into mapped memory.
+template <class P>
+concept InverseMap = requires(P& p, const void* pointer) {
+  { p.pfn_of(pointer) } noexcept -> std::same_as<Result<Pfn>>;
+};
+
+template <class P>
+concept Cores = requires(P& p) {
+  { p.core_count() } noexcept -> std::same_as<unsigned>;
+  { p.this_core() } noexcept -> std::same_as<unsigned>;
+};
+
+template <class P>
+concept Numa = requires(P& p, Pfn page) {
+  { p.node_of(page) } noexcept -> std::same_as<NodeId>;
+};
+
+template <class P>
+concept Platform = std::is_nothrow_copy_constructible_v<P> && DirectMap<P> && requires {
+  { P::kFeatures } -> std::convertible_to<Feature>;
+} && (!has(P::kFeatures, Feature::many_cores) || Cores<P>) && (!has(P::kFeatures, Feature::numa) || Numa<P>);
+
+}  // namespace quarry::port

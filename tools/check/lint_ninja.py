@@ -1,0 +1,123 @@
+"""Writes the ninja file for what is compiled only to be looked at: clang-tidy, headers alone, bare machines.
+
+Ninja runs one process a file on all cores, and leaves out what has not changed since it last passed:
+every rule writes down the headers it read.
+"""
+import pathlib
+import re
+import shutil
+import subprocess
+
+import sources
+
+OUT = "build/check/lint"
+FILE = f"{OUT}/build.ninja"
+STRICT = "-std=c++20 -Wall -Wextra -Wconversion -Wsign-conversion -Wshadow -Wold-style-cast -Werror -I."
+DEFINES = "-DQUARRY_CORPUS=__FILE__ -DQUARRY_SOURCE=__FILE__ -DQUARRY_TOOL=__FILE__"  # some string
+MACHINES = ("x86_64", "aarch64", "arm", "riscv64")
+COMPILERS = ("gcc", "clang")
+PRECOMPILED = "array bit compare concepts cstddef cstdint limits new optional span type_traits utility".split()
+TIDIED = ("quarry", *sources.HOSTED, "tests")
+
+RULES = f"""
+builddir = {OUT}
+rule headers
+  command = $compile -fsyntax-only -x c++ -include $in /dev/null -MD -MT $out -MF $out.d && touch $out
+  description = $in alone
+  depfile = $out.d
+  deps = gcc
+rule precompile
+  command = $launcher $compile -x c++-header $in -o $out
+  description = the standard headers, once
+rule compile
+  command = $launcher $compile -c $in -o $out -MD -MF $out.d
+  description = $in
+  depfile = $out.d
+  deps = gcc
+rule symbols
+  command = tools/check_symbols.sh $nm $library && $
+            ALSO='quarry::test::put\\(.*\\)|__(start|stop)_quarry_tests' tools/check_symbols.sh $nm $in && touch $out
+  description = symbols
+rule hermetic
+  command = ! echo '#include <unistd.h>' | $compile -fsyntax-only -x c++ - 2>/dev/null && touch $out || $
+            {{ echo "glibc's headers are in reach"; exit 1; }}
+  description = hermetic
+rule tidy
+  command = FLAGS="{STRICT} {DEFINES}" tools/tidy $out $in
+  description = $in
+  depfile = $out.d
+  deps = gcc
+"""
+
+
+def write_if_new(path, text):
+    path = pathlib.Path(path)
+    if not path.exists() or path.read_text() != text:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+def name_of(path):
+    return path.replace("/", "-")
+
+
+def tidy(target, at_once):
+    """Hosted sources in groups of a folder; the freestanding ones and fuzzers, which are quick, each by itself."""
+    stamps = []
+    for folder in reversed(TIDIED):  # those that take longest first
+        found = [path for path in sources.files(".cpp", folders=(folder,)) if not path.endswith("_bench.cpp")]
+        ending = {"quarry": "_model_test.cpp", "tests": "_test.cpp"}.get(folder, ".cpp")
+        large = [path for path in found if path.endswith(ending) and not path.endswith("_fuzz.cpp")]
+        small = [[path] for path in found if path not in large]
+        for group in [large[i:i + at_once] for i in range(0, len(large), at_once)] + small:
+            stamps.append(f"{OUT}/{target}/{name_of(group[0])}")
+            yield f"build {stamps[-1]}: tidy {' '.join(group)} | .clang-tidy tools/tidy"
+    yield f"build {target}: phony {' '.join(stamps)}"
+
+
+def headers(target, command, folders):
+    stamps = []
+    for path in sources.files(".hpp", folders=folders):
+        stamps.append(f"{OUT}/{target}/{name_of(path)}")
+        yield f"build {stamps[-1]}: headers {path}\n  compile = {command}"
+    yield f"build {target}: phony {' '.join(stamps)}"
+
+
+def bare_command(compiler, machine):
+    """The compile command for a bare machine, or nothing where its compiler is not installed."""
+    asked = subprocess.run(["tools/bare_flags", compiler, machine], capture_output=True, text=True)
+    warnings = " -Wthread-safety -Xclang -fno-pch-timestamp" if compiler == "clang" else ""
+    return asked.stdout.strip() + f" {STRICT}{warnings}" if asked.returncode == 0 else None
+
+
+def bare(target, command, machine):
+    """Library and unit tests as objects. For speed alone, they find the standard headers precompiled."""
+    triple = "arm-linux-gnueabihf" if machine == "arm" else f"{machine}-linux-gnu"
+    nm = shutil.which(f"{triple}-nm") or "llvm-nm"
+    launcher = "env CCACHE_SLOPPINESS=pch_defines,time_macros ccache" if shutil.which("ccache") else ""
+    once = f"{OUT}/{target}/std.hpp"
+    write_if_new(once, "".join(f"#include <{name}>\n" for name in PRECOMPILED))
+    yield f"build {once}.gch: precompile {once}\n  compile = {command}\n  launcher = {launcher}"
+    objects = {path: f"{OUT}/{target}/{name_of(path)}.o" for path in sources.bare_library() + sources.bare_tests()}
+    for path, out in objects.items():
+        yield (f"build {out}: compile {path} | {once}.gch\n"
+               f"  compile = {command} -include {once}\n  launcher = {launcher}")
+    library = [objects[path] for path in sources.bare_library()] or objects.values()
+    yield f"build {OUT}/{target}/symbols: symbols {' '.join(objects.values())}\n  nm = {nm}\n  library = {' '.join(library)}"
+    yield f"build {OUT}/{target}/hermetic: hermetic\n  compile = {command}"
+    yield f"build {target}: phony {OUT}/{target}/hermetic {OUT}/{target}/symbols"
+
+
+def write():
+    """Brings the ninja file up to date with the tree. Returns the targets, and of how many files each is made."""
+    lines = [RULES, *tidy("tidy", 8), *tidy("tidy-each", 1)]
+    lines += headers("headers", f"g++ {STRICT} {DEFINES}", ("quarry", *sources.HOSTED))
+    for compiler in COMPILERS:
+        for machine in MACHINES:
+            if command := bare_command(compiler, machine):
+                lines += headers(f"headers-{compiler}-{machine}", command, ("quarry",))
+                lines += bare(f"bare-{compiler}-{machine}", f"{command} -O2", machine)
+                lines += bare(f"bare0-{compiler}-{machine}", f"{command} -O0", machine)
+    text = "\n".join(lines) + "\n"
+    write_if_new(FILE, text)
+    return {name: len(re.findall(f"build {OUT}/{name}/.*: (?:tidy|headers|compile)", text)) for name in re.findall(r"^build (\S+): phony", text, re.M)}

@@ -1,0 +1,167 @@
+"""The steps of ./check, in the order in which they begin."""
+import fcntl
+import functools
+import os
+import pathlib
+import re
+import subprocess
+
+import lint_ninja
+import sources
+from runner import CORES, LOGS, Failed, Skipped, Step
+
+WHOLE = CORES  # a step that keeps all cores busy by itself
+FUZZ_SECONDS, FUZZ_SECONDS_LONG = 5, 60
+
+
+# --- What several steps do -------------------------------------------------------------------------
+def command(*words, env=None):
+    return lambda job: job.run(*words, env=env) and None
+
+
+def build(preset, *targets):
+    def body(job):
+        job.run("tools/build", "-v", preset, *targets, timeout=1800)
+        return f"build/{preset}"
+    return body
+
+
+@functools.cache
+def fixed_addresses():
+    """Sanitizers of this age lose their way when the kernel spreads addresses too far."""
+    words = ("setarch", "-R")
+    return words if subprocess.run([*words, "true"], capture_output=True).returncode == 0 else ()
+
+
+def lint(target):
+    def body(job):
+        with open(LOGS / ".lint.lock", "w") as lock:  # one ninja at a time, even if ./check runs twice
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            targets = lint_ninja.write()
+            if target not in targets:
+                raise Skipped("its compiler is not installed")
+            job.run("ninja", "-f", lint_ninja.FILE, "-k", "0", target, timeout=1800)
+        return f"{targets[target]} files"
+    return body
+
+
+# --- The rules -------------------------------------------------------------------------------------
+def formatting(job):
+    everything = sources.files(".hpp", ".cpp", ".h")
+    job.run("clang-format-19", "--dry-run", "-Werror", *everything)
+    return f"{len(everything)} files"
+
+
+def shell(job):
+    job.run("shellcheck", *sources.scripts())
+    return f"{len(sources.scripts())} scripts"
+
+
+# --- Tests -----------------------------------------------------------------------------------------
+def harness(job):
+    said = job.run("build/dev/must_fail", check=False)
+    if "0 passed, 2 failed" not in said:
+        raise Failed("the harness let a bad test pass")
+    return "a wrong test and an empty one fail"
+
+
+def unit(preset):
+    def body(job):
+        said = job.run(*fixed_addresses(), f"build/{preset}/unit_tests")
+        ran = int(said[-1].split()[0])
+        written = sum(len(re.findall(r"^TEST\(", pathlib.Path(path).read_text(), re.M)) for path in sources.bare_tests())
+        if ran < written:
+            raise Failed(f"{written} tests are written, {ran} ran")
+    return body
+
+
+def model(preset, env=None, timeout=900):
+    def body(job):
+        said = job.run(*fixed_addresses(), f"build/{preset}/model_tests", "--gtest_brief=1", env=env, timeout=timeout)
+        ran = re.search(r"\[  PASSED  \] (\d+)", "\n".join(said))
+        return f"{ran[1]} tests" if ran else ""
+    return body
+
+
+def fuzz(name, preset, seconds, *options):
+    def body(job):
+        kept = LOGS / f"fuzz/{preset}-{name}"
+        kept.mkdir(parents=True, exist_ok=True)
+        seeds = [path for path in (f"tests/seeds/{name}",) if os.path.isdir(path)]
+        words = [f"-dict=tests/seeds/{name}.dict"] if os.path.exists(f"tests/seeds/{name}.dict") else []
+        corpus = kept / "corpus"
+        if options:
+            subprocess.run(["rm", "-rf", corpus], check=True)  # a fixed seed wants a fixed beginning
+        corpus.mkdir(exist_ok=True)
+        said = job.run(*fixed_addresses(), f"build/{preset}/fuzz_{name}", f"-max_total_time={seconds}", "-timeout=20",
+                       "-rss_limit_mb=3072", f"-artifact_prefix={kept}/", *options, *words, corpus, *seeds)
+        done = next((line for line in reversed(said) if re.match(r"#\d+\s+DONE", line)), "")
+        runs, cover = re.search(r"#(\d+)", done), re.search(r"cov: (\d+)", done)
+        return f"{runs[1]} runs, {cover[1]} edges" if runs and cover else done
+    return body
+
+
+def script(path):
+    return command(os.path.abspath(path), os.path.abspath("build/release/quarry"), os.path.abspath("build/release/corpus"))
+
+
+# --- All of them -----------------------------------------------------------------------------------
+def all_steps():
+    bare = [(compiler, machine) for machine in lint_ninja.MACHINES for compiler in lint_ninja.COMPILERS]
+    test_scripts = [path for path in sources.files(".sh", folders=("tests",))
+                    if path.count("/") == 1 and os.access(path, os.X_OK)]
+    quick = [
+        Step("layers", "rooms include only what is below them", command("tools/check_layers.py")),
+        Step("prose", "no path, person or number from outside the project", command("tools/check_prose.py")),
+        Step("sizes", "no source of more than 600 lines", command("tools/check_sizes.py")),
+        Step("format", "clang-format-19, exactly", formatting, tools=("clang-format-19",)),
+        Step("shell", "shellcheck over the scripts", shell, tools=("shellcheck",)),
+        Step("rules", "the rules above find what they forbid", command("tests/tidiness/rules"), counts=True, tools=("g++", "valgrind")),
+    ]
+    builds = [
+        Step("build-release", "the tool, g++ -O2", build("release", "quarry", "corpus"), cores=WHOLE),
+        Step("build-dev", "unit tests, g++", build("dev", "unit_tests", "must_fail"), cores=WHOLE),
+        Step("build-asan", "tests and fuzzers, clang++ with ASan and UBSan", build("asan", "model_tests", "all"), cores=WHOLE),
+    ]
+    compiled = [Step(f"bare-{compiler}-{machine}", "library and unit tests without libc, -O2; their symbols",
+                     lint(f"bare-{compiler}-{machine}"), cores=WHOLE) for compiler, machine in bare]
+    compiled += [
+        Step("headers-host", "each header alone, g++", lint("headers"), cores=WHOLE),
+        Step("headers-bare-gcc", "each header alone, without libc, 32 bits", lint("headers-gcc-arm"), cores=WHOLE),
+        Step("headers-bare-clang", "each header alone, without libc", lint("headers-clang-x86_64"), cores=WHOLE),
+        Step("tidy", "clang-tidy 14", lint("tidy"), cores=WHOLE, tools=("clang-tidy",)),
+    ]
+    tests = [
+        Step("model-asan", "model and agreement tests, clang++, ASan and UBSan", model("asan"), ("build-asan",), counts=True),
+        Step("unit-dev", "unit tests, g++", unit("dev"), ("build-dev",), counts=True),
+        Step("unit-asan", "unit tests, clang++, ASan and UBSan", unit("asan"), ("build-asan",), counts=True),
+        Step("harness", "the harness sees what is wrong", harness, ("build-dev",)),
+        Step("observer-cost", "an observer that is off costs no instruction", command("tools/check_observer_cost"), ("build-release",),
+             tools=("valgrind",)),
+    ]
+    tests += [Step("run", "./run is the tool and nothing else", command("tests/tidiness/run"), ("build-release",), counts=True)]
+    tests += [Step(f"script-{pathlib.Path(path).stem}", path, script(path), ("build-release",), counts=True)
+              for path in test_scripts]
+    tests += [Step(f"fuzz-{name}", f"{FUZZ_SECONDS} s of {path}", fuzz(name, "asan", FUZZ_SECONDS, "-seed=1"), ("build-asan",))
+              for name, path in sources.fuzzers().items()]
+    long = [
+        Step("build-model", "model tests, g++", build("dev", "model_tests"), cores=WHOLE),
+        Step("build-tsan", "tests, clang++ with TSan", build("tsan", "unit_tests", "model_tests"), cores=WHOLE),
+        Step("build-fuzz", "fuzzers, -O2", build("fuzz", "fuzzers"), cores=WHOLE),
+        Step("build-freestanding", "the preset for bare machines", build("freestanding", "all"), cores=WHOLE),
+        Step("model-dev", "model and agreement tests, g++", model("dev"), ("build-model",), counts=True),
+        Step("unit-tsan", "unit tests, clang++, TSan", unit("tsan"), ("build-tsan",), counts=True),
+        Step("model-tsan", "model tests, clang++, TSan", model("tsan", timeout=3600), ("build-tsan",), counts=True),
+        Step("soak", "model tests, twenty times as many cases",
+             model("dev", {"RC_PARAMS": "max_success=2000", "QUARRY_SOAK": "1"}, 3600), ("build-model",), counts=True),
+    ]
+    long += [Step("tidy-each", "clang-tidy 14, each source by itself", lint("tidy-each"), cores=WHOLE, tools=("clang-tidy",))]
+    long += [Step(f"bare0-{compiler}-{machine}", "library and unit tests without libc, -O0; their symbols",
+                  lint(f"bare0-{compiler}-{machine}"), cores=WHOLE) for compiler, machine in bare]
+    long += [Step(f"headers-{compiler}-{machine}", "each header alone, without libc",
+                  lint(f"headers-{compiler}-{machine}"), cores=WHOLE) for compiler, machine in bare]
+    long += [Step(f"hunt-{name}", f"{FUZZ_SECONDS_LONG} s of {path}, from where the last hunt ended",
+                  fuzz(name, "fuzz", FUZZ_SECONDS_LONG), ("build-fuzz",)) for name, path in sources.fuzzers().items()]
+    for step in long:
+        step.long = True
+    return quick + builds + compiled + tests + long
