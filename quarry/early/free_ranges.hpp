@@ -1,0 +1,140 @@
+// quarry/early/free_ranges.hpp: walks over memory, over what of it is free, and over its page frames.
+//
+// A walk is a pair of indices and keeps no copy: a table may grow while it runs, and a reservation made
+// behind the cursor does no harm, as in Linux.
+//
+//   memory     |== 0 ==|   |====== 1 ======|
+//   taken   |0|      |1|       |2|
+//   gaps      |---1--| |---2---| |-----3-------->     gap i lies before taken region i
+#pragma once
+
+#include "quarry/base/units.hpp"
+#include "quarry/early/region_table.hpp"
+
+namespace quarry::early {
+
+// What a walk yields: a run of bytes of one memory region.
+struct MemoryRange {
+  PhysRange range;
+  NodeId node = kAnyNode;
+  Flags flags = Flags::none;
+  friend constexpr bool operator==(const MemoryRange&, const MemoryRange&) noexcept = default;
+};
+
+// Which regions a walk goes to: Linux's should_skip_region, the other way round.
+struct Filter {
+  NodeId node = kAnyNode;
+  // hotplug, nomap, driver_managed: go there too. mirror: go only there.
+  Flags flags = Flags::none;
+  bool avoids_hotplug = false;  // movable_node is on: hotplug regions only when asked for
+
+  constexpr bool takes(const Region& region) const noexcept {
+    if (node != kAnyNode && node != region.node) return false;
+    if (avoids_hotplug && has(region.flags, Flags::hotplug) && !has(flags, Flags::hotplug)) return false;
+    if (has(flags, Flags::mirror) && !has(region.flags, Flags::mirror)) return false;
+    if (has(region.flags, Flags::nomap) && !has(flags, Flags::nomap)) return false;
+    return !has(region.flags, Flags::driver_managed) || has(flags, Flags::driver_managed);
+  }
+};
+
+enum class Walk : std::uint8_t { upwards, downwards };
+
+struct WalkEnd {};
+
+// What a walk goes over: the regions of `memory` that the filter takes, minus those of `taken`.
+struct WalkBounds {
+  const RegionTable* memory;
+  const RegionTable* taken;  // null: nothing is taken
+  Filter filter;
+  PhysRange window{PhysAddr{0}, PhysAddr{UINT64_MAX}};  // ranges are cut to it
+};
+
+// Where a walk is. It may be copied and outlives the walk, but not the tables.
+template <Walk kWalk>
+class FreeCursor {
+ public:
+  explicit FreeCursor(const WalkBounds& bounds) noexcept;
+  const MemoryRange& operator*() const noexcept { return here_; }
+  const MemoryRange* operator->() const noexcept { return &here_; }
+  FreeCursor& operator++() noexcept {
+    advance();
+    return *this;
+  }
+  friend bool operator==(const FreeCursor& at, WalkEnd) noexcept { return at.done_; }
+
+ private:
+  void advance() noexcept;
+  void advance_up() noexcept;
+  void advance_down() noexcept;
+  PhysRange gap() const noexcept;
+  bool arrive(const Region& region, PhysRange gap) noexcept;
+
+  WalkBounds bounds_;
+  MemoryRange here_;
+  std::size_t region_ = 0;  // upwards: this region is next; downwards: the one below this index is
+  std::size_t gap_ = 0;     // the next gap, 0 .. number of taken regions
+  bool done_ = false;
+};
+extern template class FreeCursor<Walk::upwards>;
+extern template class FreeCursor<Walk::downwards>;
+
+// Free ranges in order of address or against it. Those of different memory regions stay apart also when
+// they touch; none is empty.
+//
+// Cost      O(1) a step, amortised; the first step O(log n).
+template <Walk kWalk>
+class FreeRanges {
+ public:
+  explicit FreeRanges(const WalkBounds& bounds) noexcept : bounds_{bounds} {}
+  FreeCursor<kWalk> begin() const noexcept { return FreeCursor<kWalk>{bounds_}; }
+  WalkEnd end() const noexcept { return {}; }
+
+ private:
+  WalkBounds bounds_;
+};
+
+// What a walk over page frames yields.
+struct NodePfns {
+  PfnRange pages;
+  NodeId node = kAnyNode;
+  friend constexpr bool operator==(const NodePfns&, const NodePfns&) noexcept = default;
+};
+
+class PfnCursor {
+ public:
+  PfnCursor(const RegionTable& memory, PageSize page, NodeId node) noexcept
+      : memory_{&memory}, page_{page}, node_{node} {
+    advance();
+  }
+  const NodePfns& operator*() const noexcept { return here_; }
+  const NodePfns* operator->() const noexcept { return &here_; }
+  PfnCursor& operator++() noexcept {
+    advance();
+    return *this;
+  }
+  friend bool operator==(const PfnCursor& at, WalkEnd) noexcept { return at.done_; }
+
+ private:
+  void advance() noexcept;
+
+  const RegionTable* memory_;
+  PageSize page_;
+  NodeId node_;
+  NodePfns here_;
+  std::size_t next_ = 0;
+  bool done_ = false;
+};
+
+// The whole page frames of each memory region, unmapped memory included: its begin rounded up, its end
+// rounded down, left out when nothing remains. Linux's for_each_mem_pfn_range.
+class PfnRanges {
+ public:
+  PfnRanges(const RegionTable& memory, PageSize page, NodeId node) noexcept : first_{memory, page, node} {}
+  PfnCursor begin() const noexcept { return first_; }
+  WalkEnd end() const noexcept { return {}; }
+
+ private:
+  PfnCursor first_;
+};
+
+}  // namespace quarry::early

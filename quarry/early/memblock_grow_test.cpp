@@ -1,0 +1,150 @@
+#include "quarry/early/guard.hpp"
+#include "quarry/early/world_test.hpp"
+
+namespace quarry::early {
+namespace {
+
+// Reservations of a page each that do not touch, in ascending order.
+Result<Done> reserve_every_other(Memblock& m, std::uint64_t from, std::uint64_t count) noexcept {
+  for (std::uint64_t i = from; i < from + count; ++i)
+    if (const auto done = m.reserve(pages(1 + 2 * i, 2 + 2 * i), "node"); !done) return done;
+  return Done{};
+}
+
+TEST(the_129th_reservation_is_too_early_until_resizing_is_allowed) {
+  World<128, 2048 - kMappedPages> world;
+  Memblock& m = world.memblock;
+  expect_done(m.add(pages(1, 2048), "ram"));
+  expect_done(reserve_every_other(m, 0, 127));
+  // A free asks for room for two more, whatever it then needs.
+  expect_error(m.free(pages(253, 254), "at 127"), Error::too_early);
+  expect_done(reserve_every_other(m, 127, 1));
+  expect_equal(m.reserved().count(), 128u);
+  expect_error(reserve_every_other(m, 128, 1), Error::too_early);
+  expect_error(m.free(pages(1, 2), "needs room for two"), Error::too_early);
+  expect_error(m.alloc(Bytes{64}, Bytes{64}, "x"), Error::too_early);
+  expect_equal(m.reserved().count(), 128u);
+  expect_equal(m.reserved_size().raw, 128 * kPage);
+  m.allow_resize();
+  expect_done(reserve_every_other(m, 128, 1));
+  // 256 regions of 24 bytes are two pages, the highest two that are free; they are reserved as well.
+  expect_equal(m.reserved().max(), 256u);
+  expect_equal(m.reserved().count(), 130u);
+  expect(m.reserved()[129].range() == pages(2046, 2048));
+  expect(m.reserved().view().data() == reinterpret_cast<const Region*>(world.at(2046 * kPage)));
+  expect_equal(world.ears.count(Action::grow), 1u);
+  expect(!m.audit());
+}
+
+TEST(a_free_with_room_for_two_more_does_not_grow) {
+  World<128> world;
+  Memblock& m = world.memblock;
+  expect_done(reserve_every_other(m, 0, 126));
+  expect_done(m.free(pages(1, 2), "at 126"));
+  expect_equal(m.reserved().count(), 125u);
+}
+
+TEST(a_thousand_reservations_double_three_times_and_give_old_places_back) {
+  World<128, 4096 - kMappedPages> world;
+  Memblock& m = world.memblock;
+  m.allow_resize();
+  expect_done(m.add(pages(1, 4096), "ram"));
+  for (std::uint64_t i = 0; i < 1500; ++i) {
+    expect_done(reserve_every_other(m, i, 1));
+    expect(!m.audit());
+  }
+  expect_equal(m.reserved().max(), 2048u);
+  expect_equal(world.ears.count(Action::grow), 4u);
+  expect_equal(world.ears.count(Action::free), 3u);
+  // 2, 3, 6 and 12 pages were taken in turn, each below the one before; the first three are free again.
+  expect_equal(m.reserved_size().raw, 1512 * kPage);
+  for (std::uint64_t i = 0; i < 1500; ++i) expect(m.is_reserved(PhysAddr{(1 + 2 * i) * kPage}));
+  const auto places = m.discard();
+  expect_equal(places[1].size().raw, 12 * kPage);
+  expect(places[0].empty());
+  expect_equal(world.ears.count(Action::free_late), 1u);
+  expect(m.reserved().empty() && m.memory().empty());
+  expect_equal(m.reserved().max(), 128u);
+}
+
+TEST(a_table_does_not_grow_into_what_is_being_reserved) {
+  World<4> world;
+  Memblock& m = world.memblock;
+  m.allow_resize();
+  expect_done(m.add(pages(1, 16), "ram"));
+  expect_done(reserve_every_other(m, 0, 4));  // pages 1, 3, 5, 7
+  expect_done(m.reserve(pages(9, 16), "all that is above"));
+  expect_equal(m.reserved().max(), 8u);
+  expect(m.reserved().view().data() == reinterpret_cast<const Region*>(world.at(8 * kPage)));
+}
+
+TEST(growth_that_finds_no_place_or_no_memory_changes_nothing) {
+  World<4> world;
+  Memblock& m = world.memblock;
+  m.allow_resize();
+  expect_done(reserve_every_other(m, 0, 4));
+  expect_error(reserve_every_other(m, 4, 1), Error::no_memory);
+  expect_equal(m.reserved().count(), 4u);
+  expect_done(m.add(pages(1, 16), "ram"));
+  world.is_unmapped = true;
+  expect_error(reserve_every_other(m, 4, 1), Error::no_room);
+  expect_equal(m.reserved().count(), 4u);
+  expect_equal(world.ears.count(Action::grow_failed), 2u);
+  world.is_unmapped = false;
+  expect_done(reserve_every_other(m, 4, 1));
+}
+
+TEST(spare_storage_serves_kernels_whose_regions_are_smaller) {
+  struct Spare {
+    alignas(Region) std::byte bytes[512 * sizeof(Region)];
+    std::size_t used = 0;
+    static std::byte* take(void* self, std::size_t bytes) noexcept {
+      Spare& spare = *static_cast<Spare*>(self);
+      if (bytes > sizeof spare.bytes - spare.used) return nullptr;
+      spare.used += bytes;
+      return spare.bytes + (spare.used - bytes);
+    }
+  } spare;
+  Region memory[4], reserved[128];
+  Memblock m{{.phys_addr_bits = 32, .region_bytes = Bytes{12}, .spare = {&spare, &Spare::take}},
+             {memory, reserved}};
+  m.allow_resize();
+  expect_done(m.add(pages(1, 2048), "ram"));
+  expect_done(reserve_every_other(m, 0, 129));
+  expect_equal(m.reserved().max(), 256u);
+  expect(m.reserved()[129].range() == pages(2047, 2048));  // 256 * 12 bytes are one page
+  expect_equal(spare.used, 256 * sizeof(Region));
+}
+
+TEST(the_memory_table_grows_too_and_reserves_its_place) {
+  World<4> world;
+  Memblock& m = world.memblock;
+  m.allow_resize();
+  for (std::uint64_t i = 0; i < 9; ++i) expect_done(m.add(pages(1 + 3 * i, 3 + 3 * i), "bank"));
+  expect_equal(m.memory().count(), 9u);
+  expect_equal(m.memory().max(), 16u);
+  expect_equal(m.reserved_size().raw, kPage);
+  expect(!m.audit());
+}
+
+TEST(a_temporary_reservation_ends_with_its_scope_unless_it_is_kept) {
+  World<> world;
+  Memblock& m = world.memblock;
+  expect_done(m.add(pages(1, 8), "ram"));
+  {
+    const auto held =
+        TemporaryReservation::allocate(m, {.size = Bytes{kPage}, .alignment = Bytes{kPage}}, "x");
+    expect(m.is_reserved(PhysAddr{7 * kPage}));
+    auto other = TemporaryReservation::of(m, pages(2, 3), "y").value();
+    const auto moved = std::move(other);
+    expect(moved.range() == pages(2, 3));
+  }
+  expect(m.reserved().empty());
+  expect_equal(world.ears.count(Action::free), 2u);
+  expect(TemporaryReservation::of(m, pages(2, 3), "z").value().keep() == pages(2, 3));
+  expect(m.is_reserved(PhysAddr{2 * kPage}));
+  expect_error(TemporaryReservation::allocate(m, {.size = Bytes{0}}, "x"), Error::bad_argument);
+}
+
+}  // namespace
+}  // namespace quarry::early

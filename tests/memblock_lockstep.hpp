@@ -1,0 +1,272 @@
+// tests/memblock_lockstep.hpp: one operation at a time on Memblock and on its model, compared after each.
+#pragma once
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/memblock_model.hpp"
+
+namespace quarry::early {
+
+enum class Verb : std::uint8_t {
+  add,
+  remove,
+  reserve,
+  free,
+  mark_hotplug,
+  clear_hotplug,
+  mark_mirror,
+  mark_nomap,
+  clear_nomap,
+  set_node,
+  set_reserved_node,
+  alloc_range,
+  alloc_try_nid,
+  alloc_exact,
+  steal,
+  trim,
+  cap,
+  mem_limit,
+  enforce_limit,
+  set_limit,
+  turn_around,
+  toggle_movable_node,
+  count
+};
+
+// Cells throughout; `max` 0: the current limit.
+struct Step {
+  Verb verb{};
+  CellRange range{};
+  NodeId node = kAnyNode;
+  Flags flags = Flags::none;
+  std::size_t size = 1, alignment = 1, max = 0;
+};
+
+template <std::size_t kCells, std::uint64_t kCellBytes>
+class Lockstep {
+ public:
+  using Model = MemblockModel<kCells, kCellBytes>;
+
+  // Few `regions` make the tables grow; where to is taken from what the observer hears, and checked.
+  explicit Lockstep(std::size_t regions)
+      : memory_(regions),
+        reserved_(regions),
+        memblock_{config(this), {memory_, reserved_}, {}, Observer{this, &Lockstep::hear}} {
+    memblock_.allow_resize();
+  }
+
+  // What differs afterwards; empty when all is as it should be.
+  std::string step(const Step& step) {
+    growth_.clear();
+    wrong_.clear();
+    apply(step);
+    return wrong_.empty() ? compare() : wrong_;
+  }
+  const Model& model() const { return model_; }
+  Memblock& memblock() { return memblock_; }
+  // Everything but the walks: for tests that count on speed.
+  std::string compare_tables() {
+    if (memblock_.audit()) return std::string{"broken law: "} + name_of(*memblock_.audit());
+    if (!std::ranges::equal(memblock_.memory().view(), model_.memory())) return "memory differs";
+    if (!std::ranges::equal(memblock_.reserved().view(), model_.reserved())) return "reserved differs";
+    return {};
+  }
+  void apply(const Step& step) {
+    const PhysRange range = Model::bytes(step.range);
+    switch (step.verb) {
+      case Verb::alloc_range:
+      case Verb::alloc_try_nid:
+      case Verb::alloc_exact:
+      case Verb::steal: return allocate(step);
+      case Verb::set_limit: model_.limit = step.range.end; return memblock_.set_current_limit(range.end());
+      case Verb::turn_around:
+        model_.bottom_up = !model_.bottom_up;
+        return memblock_.set_direction(model_.bottom_up ? Direction::bottom_up : Direction::top_down);
+      case Verb::toggle_movable_node:
+        model_.avoids_hotplug = !model_.avoids_hotplug;
+        return memblock_.set_movable_node(model_.avoids_hotplug ? MovableNode::on : MovableNode::off);
+      default: break;
+    }
+    const auto done = change(step, range);
+    catch_up();
+    if (!done) {
+      // Only growing can fail, and then nothing changed.
+      if (done.error() != Error::no_memory) wrong_ = "an error that cannot be";
+      return;
+    }
+    change_model(step);
+  }
+
+ private:
+  static Config config(Lockstep* self) {
+    Config config;
+    config.spare = {self, &Lockstep::spare};
+    config.kernelcore_mirror = KernelcoreMirror::on;
+    return config;
+  }
+  static std::byte* spare(void* self, std::size_t bytes) noexcept {
+    auto& chunks = static_cast<Lockstep*>(self)->chunks_;
+    return chunks.emplace_back(std::make_unique<std::byte[]>(bytes)).get();
+  }
+  static void hear(void* self, const Event& event) noexcept {
+    if (event.action == Action::grow || event.owner == TextView{"memblock_double_array"})
+      static_cast<Lockstep*>(self)->growth_.push_back(event);
+  }
+  static CellRange cells_of(PhysRange range) {
+    return {range.begin().raw / kCellBytes, range.end().raw / kCellBytes};
+  }
+
+  // A table grew on the way: into memory that was free, and its old place is free again.
+  void catch_up() {
+    for (const Event& event : growth_) {
+      const CellRange cells = cells_of(event.range);
+      if (event.action == Action::free) {
+        model_.free(cells);
+        continue;
+      }
+      for (std::size_t i = cells.begin; i < cells.end; ++i)
+        if (!model_.cells[i].memory || model_.cells[i].reserved) wrong_ = "a table grew over something";
+      model_.reserve(cells);
+    }
+  }
+
+  Result<Done> change(const Step& step, PhysRange range) {
+    switch (step.verb) {
+      case Verb::add: return memblock_.add(range, "test", step.flags, step.node);
+      case Verb::remove: return memblock_.remove(range, "test");
+      case Verb::reserve: return memblock_.reserve(range, "test");
+      case Verb::free: return memblock_.free(range, "test");
+      case Verb::mark_hotplug: return memblock_.mark_hotplug(range);
+      case Verb::clear_hotplug: return memblock_.clear_hotplug(range);
+      case Verb::mark_mirror: return memblock_.mark_mirror(range);
+      case Verb::mark_nomap: return memblock_.mark_nomap(range);
+      case Verb::clear_nomap: return memblock_.clear_nomap(range);
+      case Verb::set_node: return memblock_.set_node(range, step.node);
+      case Verb::set_reserved_node: return memblock_.set_reserved_node(range, step.node);
+      case Verb::trim: return memblock_.trim_memory(Bytes{step.alignment * kCellBytes});
+      case Verb::cap: return memblock_.cap_memory_range(range);
+      case Verb::mem_limit: return memblock_.mem_limit_remove_map(Bytes{step.size * kCellBytes});
+      case Verb::enforce_limit: return memblock_.enforce_memory_limit(Bytes{step.size * kCellBytes});
+      default: return Done{};
+    }
+  }
+  void change_model(const Step& step) {
+    const auto set = [](Flags flag) { return [flag](Cell& cell) { cell.flags = cell.flags | flag; }; };
+    const auto clear = [](Flags flag) {
+      return [flag](Cell& cell) { cell.flags = without(cell.flags, flag); };
+    };
+    const auto end = model_.max_address(step.size);
+    switch (step.verb) {
+      case Verb::add: return model_.add(step.range, step.flags, step.node);
+      case Verb::remove: return model_.remove(step.range);
+      case Verb::reserve: return model_.reserve(step.range);
+      case Verb::free: return model_.free(step.range);
+      case Verb::mark_hotplug: return model_.mark(step.range, set(Flags::hotplug));
+      case Verb::clear_hotplug: return model_.mark(step.range, clear(Flags::hotplug));
+      case Verb::mark_mirror: model_.has_mirror = true; return model_.mark(step.range, set(Flags::mirror));
+      case Verb::mark_nomap: return model_.mark(step.range, set(Flags::nomap));
+      case Verb::clear_nomap: return model_.mark(step.range, clear(Flags::nomap));
+      case Verb::set_node: return model_.mark(step.range, [&](Cell& cell) { cell.node = step.node; });
+      case Verb::set_reserved_node: return model_.set_reserved_node(step.range, step.node);
+      case Verb::trim: return model_.trim(step.alignment);
+      case Verb::cap: return model_.cap(step.range);
+      case Verb::mem_limit: return end ? model_.cap({0, *end}) : void();
+      case Verb::enforce_limit: return step.size != 0 && end ? model_.cut_above(*end) : void();
+      default: return;
+    }
+  }
+
+  Result<PhysAddr> ask(const Step& step) {
+    const Request request{.size = Bytes{step.size * kCellBytes},
+                          .alignment = Bytes{step.alignment * kCellBytes},
+                          .min = PhysAddr{step.range.begin * kCellBytes},
+                          .max = PhysAddr{step.max * kCellBytes},
+                          .node = step.node};
+    switch (step.verb) {
+      case Verb::alloc_range: return memblock_.alloc_range_nid(request, NodePolicy::preferred, "test");
+      case Verb::alloc_exact: return memblock_.alloc_exact_nid_raw(request, "test");
+      case Verb::steal: return memblock_.steal(request.size, request.alignment, "test");
+      default: return memblock_.alloc_try_nid(request, "test");
+    }
+  }
+  void allocate(const Step& step) {
+    typename Model::Wish wish{step.size, step.alignment, step.range.begin, step.max, step.node, false};
+    if (step.verb == Verb::steal) wish = {step.size, step.alignment};
+    wish.exact = step.verb == Verb::alloc_exact;
+    const bool once = step.verb == Verb::alloc_range || step.verb == Verb::steal;
+    const auto want = once ? model_.climb(wish) : model_.climb_twice(wish);
+    const auto got = ask(step);
+    catch_up();
+    if (!got) {
+      if (got.error() != Error::no_memory) wrong_ = "an error that cannot be";
+      if (want && growth_failure_is_excluded()) wrong_ = "nothing allocated, but there is room";
+      return;
+    }
+    if (!want || got.value().raw != *want * kCellBytes) {
+      wrong_ = "another address than the model's";
+      return;
+    }
+    const CellRange taken{*want, *want + step.size};
+    if (step.verb == Verb::steal)
+      model_.remove(taken);
+    else
+      model_.reserve(taken);
+  }
+  // With room for two more regions in both tables nothing had to grow.
+  bool growth_failure_is_excluded() const {
+    return memblock_.reserved().cnt() + 2 <= memblock_.reserved().max() &&
+           memblock_.memory().cnt() + 2 <= memblock_.memory().max();
+  }
+
+  std::string compare() {
+    if (std::string differs = compare_tables(); !differs.empty()) return differs;
+    if (memblock_.memory().uncounted_trims().raw != model_.trimmed) return "what was trimmed differs";
+    for (const NodeId node : {kAnyNode, NodeId{0}, NodeId{1}})
+      for (const Flags flags : {Flags::none, Flags::mirror, Flags::nomap | Flags::hotplug}) {
+        std::vector<MemoryRange> up, down;
+        for (const MemoryRange& at : memblock_.free_ranges(node, flags)) up.push_back(at);
+        for (const MemoryRange& at : memblock_.free_ranges_reverse(node, flags)) down.push_back(at);
+        if (up != model_.free_ranges(node, flags)) return "free ranges differ";
+        std::ranges::reverse(down);
+        if (up != down) return "free ranges upwards and downwards differ";
+      }
+    for (std::size_t i = 0; i < kCells; ++i) {
+      const Cell& cell = model_.cells[i];
+      const PhysAddr at{i * kCellBytes + i % kCellBytes};
+      if (memblock_.is_memory(at) != cell.memory) return "is_memory differs";
+      if (memblock_.is_reserved(at) != cell.reserved) return "is_reserved differs";
+      if (memblock_.is_map_memory(at) != (cell.memory && !has(cell.flags, Flags::nomap)))
+        return "is_map_memory differs";
+    }
+    return {};
+  }
+
+  std::vector<Region> memory_, reserved_;
+  std::vector<std::unique_ptr<std::byte[]>> chunks_;
+  std::vector<Event> growth_;
+  std::string wrong_;
+  Model model_;
+  Memblock memblock_;
+};
+
+// One step out of eight bytes, whatever they are.
+template <std::size_t kCells>
+Step step_from(const std::uint8_t (&bytes)[8]) {
+  Step step;
+  step.verb = static_cast<Verb>(bytes[0] % static_cast<unsigned>(Verb::count));
+  step.range.begin = bytes[1] % (kCells + 1);
+  step.range.end = step.range.begin + bytes[2] % (kCells + 1 - step.range.begin);
+  constexpr NodeId kNodes[] = {kAnyNode, NodeId{0}, NodeId{1}};
+  step.node = kNodes[bytes[3] % 3];
+  step.flags = Flags{bytes[4] % 16u} & kAllFlags;
+  if (bytes[4] >= 64) step.flags = Flags::none;  // most memory is ordinary
+  step.size = 1 + bytes[5] % 24;
+  step.alignment = std::size_t{1} << bytes[6] % 5;
+  step.max = bytes[7] < 128 ? 0 : 8 + bytes[7] % (kCells - 8);
+  return step;
+}
+
+}  // namespace quarry::early
