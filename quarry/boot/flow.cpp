@@ -1,0 +1,85 @@
+#include "quarry/boot/flow.hpp"
+
+#include "quarry/early/memblock.hpp"
+
+namespace quarry::boot {
+
+TextView name_of(Arch arch) noexcept {
+  switch (arch) {
+    case Arch::x86_64: return "x86_64";
+    case Arch::arm64: return "arm64";
+    case Arch::arm: return "arm";
+    case Arch::riscv64: return "riscv64";
+  }
+  return "";
+}
+
+TextView name_of(HookPoint point) noexcept {
+  switch (point) {
+    case HookPoint::page_tables: return "page_tables";
+    case HookPoint::log_buffer: return "log_buffer";
+    case HookPoint::numa_distance: return "numa_distance";
+    case HookPoint::node_data: return "node_data";
+    case HookPoint::unflatten: return "unflatten";
+    case HookPoint::memmap: return "memmap";
+    case HookPoint::percpu: return "percpu";
+    case HookPoint::late: return "late";
+  }
+  return "";
+}
+
+Error State::fail(Error error, TextView what, Bytes needed, Bytes largest_hole) noexcept {
+  failure = {.error = error, .step = step, .what = what, .needed = needed, .largest_hole = largest_hole};
+  return error;
+}
+
+Result<Done> State::note(Note::Kind kind, TextView text, PhysRange range, std::uint64_t value) noexcept {
+  const auto pushed =
+      notes.push(arena, {.kind = kind, .step = step, .text = text, .range = range, .value = value});
+  if (!pushed) return pushed.error();
+  return Done{};
+}
+
+Bytes largest_hole(const early::Memblock& memblock) noexcept {
+  Bytes largest{0};
+  for (const early::MemoryRange& free : memblock.free_ranges()) {
+    const PhysAddr limit = memblock.current_limit();
+    const PhysAddr end = free.range.end() < limit ? free.range.end() : limit;
+    if (free.range.begin() < end && end - free.range.begin() > largest) largest = end - free.range.begin();
+  }
+  return largest;
+}
+
+std::span<const Step> steps_of(Arch arch) noexcept {
+  switch (arch) {
+    case Arch::x86_64: return x86_64_steps();
+    case Arch::arm64: return arm64_steps();
+    case Arch::arm: return arm_steps();
+    case Arch::riscv64: break;
+  }
+  return {};
+}
+
+Result<Done> run_step(State& state, const Step& step, const StepObserver& observer) noexcept {
+  state.step = step.name;
+  state.failure = {};
+  if (observer.before != nullptr) observer.before(observer.self, step, state);
+  const auto done = step.run(state);
+  // A step that hands an error of another room on has not said more about it.
+  if (!done && (state.failure.error != done.error() || state.failure.step != step.name))
+    state.fail(done.error(), step.about);
+  if (observer.after != nullptr) observer.after(observer.self, step, state);
+  return done;
+}
+
+Result<Done> run(State& state, const StepObserver& observer) noexcept {
+  const auto steps = steps_of(state.machine.arch);
+  if (steps.empty()) return state.fail(Error::not_found, "there is no flow for this architecture");
+  for (const Step& step : steps) {
+    const auto done = run_step(state, step, observer);
+    if (!done) return done;
+  }
+  return Done{};
+}
+
+}  // namespace quarry::boot
