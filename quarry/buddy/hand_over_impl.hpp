@@ -1,0 +1,200 @@
+// quarry/buddy/hand_over_impl.hpp: bodies of PageAllocator: pages arrive from the boot-time allocator.
+#pragma once
+
+#include "quarry/buddy/page_allocator.hpp"
+
+namespace quarry::buddy {
+
+namespace detail {
+
+constexpr PfnRange common(PfnRange a, PfnRange b) noexcept {
+  const Pfn begin = a.begin() < b.begin() ? b.begin() : a.begin();
+  const Pfn end = a.end() < b.end() ? a.end() : b.end();
+  return begin < end ? PfnRange{begin, end} : PfnRange{};
+}
+
+}  // namespace detail
+
+template <Geometry G, class Watcher>
+Result<Done> PageAllocator<G, Watcher>::release(std::uint32_t zone, PfnRange pages, ListEnd end) noexcept {
+  if (zone >= zones_.size()) return Error::bad_argument;
+  if (pages.empty()) return Done{};
+  ZoneState& state = zones_[zone];
+  const Misuse misuse = release_misuse(state, pages);
+  if (misuse != Misuse::none) return refuse(pages.begin(), Order{0}, misuse);
+  accept(state, pages, end);
+  return Done{};
+}
+
+template <Geometry G, class Watcher>
+void PageAllocator<G, Watcher>::accept(ZoneState& zone, PfnRange pages, ListEnd end) noexcept {
+  zone.zone->managed.raw += pages.size().raw;
+  observer_.released(pages);
+  if constexpr (!G.is_flat()) {
+    if (config_.hand_over == HandOver::deferred) {
+      constexpr std::uint64_t section = Map::kSectionPages;
+      const Pfn first{align_down(pages.begin().raw + section - 1, section)};
+      const Pfn last{align_down(pages.end().raw, section)};
+      if (first < last) {
+        release_blocks(zone, {pages.begin(), first}, end);
+        defer(zone, {first, last});
+        release_blocks(zone, {last, pages.end()}, end);
+        return;
+      }
+    }
+  }
+  release_blocks(zone, pages, end);
+}
+
+// Two passes over the same pieces: what one zone refuses, none gets.
+template <Geometry G, class Watcher>
+Result<Done> PageAllocator<G, Watcher>::release(PfnRange pages, ListEnd end) noexcept {
+  constexpr Pass passes[] = {Pass::look, Pass::apply};
+  for (const Pass pass : passes)
+    for (const zones::NodeRange& range : layout_->node_ranges) {
+      const zones::Node* const home = node(range.node);
+      if (home == nullptr || !range.span.overlaps(pages)) continue;
+      for (std::uint32_t type = 0; type < zones::kZoneTypes; ++type) {
+        const std::uint32_t zone = home->first_zone + type;
+        const PfnRange piece = detail::common(detail::common(range.span, pages), zones_[zone].zone->span());
+        if (piece.empty()) continue;
+        const Misuse misuse = pass == Pass::look ? release_misuse(zones_[zone], piece) : Misuse::none;
+        if (misuse != Misuse::none) return refuse(piece.begin(), Order{0}, misuse);
+        if (pass == Pass::apply) accept(zones_[zone], piece, end);
+      }
+    }
+  return Done{};
+}
+
+template <Geometry G, class Watcher>
+Result<Done> PageAllocator<G, Watcher>::release_cma(std::uint32_t zone, PfnRange pages) noexcept {
+  const std::uint64_t whole = G.pageblock_order().pages().raw;
+  if (zone >= zones_.size() || !is_aligned(pages.begin().raw, whole) || !is_aligned(pages.end().raw, whole))
+    return Error::bad_argument;
+  ZoneState& state = zones_[zone];
+  const Misuse misuse = release_misuse(state, pages);
+  if (misuse != Misuse::none) return refuse(pages.begin(), Order{0}, misuse);
+  state.zone->managed.raw += pages.size().raw;
+  state.zone->cma.raw += pages.size().raw;
+  observer_.released(pages);
+  for (Pfn at = pages.begin(); at < pages.end(); at = at + PageCount{whole}) {
+    set_pageblock(at, MigrateType::cma);
+    if constexpr (!G.is_flat()) map_->set_touched(at);
+    give_back(part_at(state, at), &map_->at(at), at, G.pageblock_order());
+  }
+  return Done{};
+}
+
+// What forbids that `pages` are given to the zone; none when nothing does.
+template <Geometry G, class Watcher>
+Misuse PageAllocator<G, Watcher>::release_misuse(const ZoneState& zone, PfnRange pages) const noexcept {
+  const PfnRange span = zone.zone->span();
+  if (pages.begin() < span.begin() || span.end() < pages.end()) return Misuse::overlapping_range;
+  if (zone.zone->present.raw - zone.zone->managed.raw < pages.size().raw) return Misuse::overlapping_range;
+  if (page::head_of(*map_, pages.begin())) return Misuse::overlapping_range;
+  Pfn at = pages.begin();
+  while (at < pages.end()) {
+    if (is_deferred(at)) return Misuse::overlapping_range;
+    if constexpr (!G.is_flat()) {
+      // A section that will be deferred is looked at once.
+      const Pfn next = at + PageCount{Map::kSectionPages};
+      if (config_.hand_over == HandOver::deferred && is_aligned(at.raw, Map::kSectionPages) &&
+          next <= pages.end()) {
+        if (map_->find(at) == nullptr) return Misuse::foreign_page;
+        if (!map_->is_untouched(at)) return Misuse::overlapping_range;
+        at = next;
+        continue;
+      }
+    }
+    const Descriptor* const head = map_->find(at);
+    if (head == nullptr) return Misuse::foreign_page;
+    if (head->state() != page::State::nothing) return Misuse::overlapping_range;
+    at = at + largest_block(at, pages.end()).pages();
+  }
+  return Misuse::none;
+}
+
+// The order of the largest block that starts at `page` and ends by `end`.
+template <Geometry G, class Watcher>
+Order PageAllocator<G, Watcher>::largest_block(Pfn page, Pfn end) const noexcept {
+  const unsigned aligned = count_trailing_zeros(page.raw);
+  unsigned order = aligned < G.max_order_ ? aligned : G.max_order_;
+  while (page.raw + (std::uint64_t{1} << order) > end.raw) --order;
+  return Order{order};
+}
+
+template <Geometry G, class Watcher>
+void PageAllocator<G, Watcher>::release_blocks(ZoneState& zone, PfnRange pages, ListEnd end) noexcept {
+  Pfn at = pages.begin();
+  while (at < pages.end()) {
+    const Order order = largest_block(at, pages.end());
+    if constexpr (!G.is_flat()) map_->set_touched(at);
+    give_back_to(end, part_at(zone, at), &map_->at(at), at, order);
+    at = at + order.pages();
+  }
+}
+
+template <Geometry G, class Watcher>
+bool PageAllocator<G, Watcher>::is_deferred(Pfn page) const noexcept {
+  if constexpr (G.is_flat())
+    return page.raw == UINT64_MAX;
+  else
+    return map_->is_deferred(page);
+}
+
+template <Geometry G, class Watcher>
+void PageAllocator<G, Watcher>::defer(ZoneState& zone, PfnRange sections) noexcept {
+  if constexpr (!G.is_flat()) {
+    const PageCount step{Map::kSectionPages};
+    for (Pfn at = sections.begin(); at < sections.end(); at = at + step) map_->set_deferred(at, zone.index);
+    if (zone.deferred == 0 || sections.begin() < zone.deferred_begin) zone.deferred_begin = sections.begin();
+    if (zone.deferred == 0 || zone.deferred_end < sections.end()) zone.deferred_end = sections.end();
+    zone.deferred += sections.size().raw;
+    zone.free += sections.size().raw;
+  }
+}
+
+// Puts the blocks of a deferred section on their lists.
+template <Geometry G, class Watcher>
+void PageAllocator<G, Watcher>::bring_up(ZoneState& zone, Pfn section) noexcept {
+  if constexpr (!G.is_flat()) {
+    const PageCount size{Map::kSectionPages};
+    map_->clear_deferred(section);
+    zone.deferred -= size.raw;
+    zone.free -= size.raw;
+    observer_.brought_up(PfnRange{section, section + size});
+    release_blocks(zone, {section, section + size}, ListEnd::tail);
+  }
+}
+
+// The deferred section with the lowest address; there is one in this zone. Behind deferred_begin nothing is deferred, so
+// all searches together walk each section once.
+template <Geometry G, class Watcher>
+void PageAllocator<G, Watcher>::bring_up_next(ZoneState& zone) noexcept {
+  if constexpr (!G.is_flat()) {
+    Pfn section = zone.deferred_begin;
+    do {
+      section = map_->next_deferred({zone.deferred_begin, zone.deferred_end});
+      check(section < zone.deferred_end, "a deferred section is missing");
+      zone.deferred_begin = section + PageCount{Map::kSectionPages};
+    } while (map_->zone_of_deferred(section) != zone.index);
+    bring_up(zone, section);
+  }
+}
+
+template <Geometry G, class Watcher>
+auto PageAllocator<G, Watcher>::part_at(const ZoneState& zone, Pfn page) const noexcept -> Part& {
+  const std::uint64_t first = zone.zone->start.raw >> Part::kShift;
+  return parts_of(zone)[static_cast<std::size_t>((page.raw >> Part::kShift) - first)];
+}
+
+template <Geometry G, class Watcher>
+page::Descriptor* PageAllocator<G, Watcher>::descriptor(Pfn page) noexcept {
+  if constexpr (!G.is_flat()) {
+    if (map_->is_deferred(page))
+      bring_up(zones_[map_->zone_of_deferred(page)], Pfn{align_down(page.raw, Map::kSectionPages)});
+  }
+  return map_->find(page);
+}
+
+}  // namespace quarry::buddy

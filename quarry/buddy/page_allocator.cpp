@@ -1,0 +1,13 @@
+#include "quarry/buddy/page_allocator.hpp"
+
+#include "quarry/buddy/page_allocator_impl.hpp"
+
+namespace quarry::buddy {
+
+template class PageAllocator<k4KSparse>;
+template class PageAllocator<k4KFlat>;
+template class PageAllocator<k4KFlatHuge>;
+template class PageAllocator<k16KSparse>;
+template class PageAllocator<k64KSparse>;
+
+}  // namespace quarry::buddy

@@ -1,0 +1,121 @@
+// quarry/page/descriptor.hpp: sixteen bytes for each page frame.
+//
+// Four words of 32 bits. A descriptor describes a block, from the block's first frame; the other frames of
+// a block are its tails, whatever the state of their head, and their descriptors say nothing: all zero.
+//
+//              word 0                                     word 1     word 2     word 3
+//   state      31       20 19      8 7    4 3     0
+//   -----------------------------------------------------------------------------------------------------
+//   nothing    0           0         0      0             0          0          0
+//   free       list        part      order  1             next       previous   0
+//   allocated  type        part      order  2             references owner's    owner's
+//   slab       cache       part      order  3             next       previous   free head | in use
+//   per_cpu    list        part      order  4             next       previous   core
+//   isolated   list        part      order  5             next       previous   0
+//   reserved   0           part      order  6             references owner's    owner's
+//
+//   nothing    A tail, a frame that was never given to the page allocator (reserved since boot, or a hole),
+//              or one of a section whose bring-up is deferred. Zeroed memory says so without being written.
+//   list       The MigrateType of the free list that the block stands on. A pageblock's own type is in the
+//              memory map's pageblock bits and may differ.
+//   type       The MigrateType that was asked for.
+//   part       Index of the zone part (quarry/buddy) that the block belongs to; it names zone and node.
+//   next, previous   1 + the frame's distance from the start of the part; 0 is the end of the list. A part
+//              spans at most 2^31 frames.
+//   free head  of a slab, low 16 bits: number of the first free object, kNoObject when there is none.
+//   in use     of a slab, high 16 bits: number of objects handed out.
+//   owner's    Two words that whoever holds the page may use. Zero when it is handed out.
+//   reserved   Taken from use on purpose: a bad page, a page held by hot-unplug.
+#pragma once
+
+#include <cstdint>
+
+#include "quarry/base/units.hpp"
+#include "quarry/page/migrate_type.hpp"
+
+namespace quarry::page {
+
+enum class State : std::uint8_t { nothing, free, allocated, slab, per_cpu, isolated, reserved };
+
+// A place in a list: 0 is none, anything else 1 + an index into a zone part.
+enum class Link : std::uint32_t { none = 0 };
+
+class Descriptor {
+ public:
+  static constexpr unsigned kMaxParts = 1u << 12;
+  static constexpr unsigned kMaxCaches = 1u << 12;
+  static constexpr std::uint16_t kNoObject = 0xffff;
+
+  constexpr State state() const noexcept { return static_cast<State>(tag_ & 0xf); }
+  constexpr Order order() const noexcept { return Order{(tag_ >> 4) & 0xf}; }
+  constexpr unsigned part() const noexcept { return (tag_ >> 8) & 0xfff; }
+  constexpr MigrateType list() const noexcept { return static_cast<MigrateType>(tag_ >> 20); }
+  constexpr bool is_free(Order order, unsigned part) const noexcept {
+    return (tag_ & 0xfffff) == tag(State::free, order, part, 0);
+  }
+  constexpr bool is_allocated(Order order) const noexcept {
+    return (tag_ & 0xff) == tag(State::allocated, order, 0, 0);
+  }
+
+  // Whole-state changes: every word that the new state defines is written.
+  constexpr void become_nothing() noexcept { *this = Descriptor{}; }
+  constexpr void become_free(Order order, unsigned part, MigrateType list, Link next,
+                             Link previous) noexcept {
+    *this = {tag(State::free, order, part, index_of(list)), static_cast<std::uint32_t>(next),
+             static_cast<std::uint32_t>(previous), 0};
+  }
+  constexpr void become_allocated(Order order, unsigned part, MigrateType type) noexcept {
+    *this = {tag(State::allocated, order, part, index_of(type)), 1, 0, 0};
+  }
+  // From allocated only, keeping order and part; the links, the counts and the free list start empty.
+  constexpr void become_slab(unsigned cache) noexcept {
+    check(state() == State::allocated && cache < kMaxCaches, "this page cannot become a slab");
+    *this = {tag(State::slab, order(), part(), cache), 0, 0, kNoObject};
+  }
+  // From slab only, before it is freed.
+  constexpr void leave_slab(MigrateType type) noexcept {
+    check(state() == State::slab, "this page is no slab");
+    become_allocated(order(), part(), type);
+  }
+
+  // Lists: free, slab, per_cpu and isolated.
+  constexpr Link next() const noexcept { return static_cast<Link>(a_); }
+  constexpr Link previous() const noexcept { return static_cast<Link>(b_); }
+  constexpr void set_next(Link link) noexcept { a_ = static_cast<std::uint32_t>(link); }
+  constexpr void set_previous(Link link) noexcept { b_ = static_cast<std::uint32_t>(link); }
+
+  // Allocated.
+  constexpr std::uint32_t references() const noexcept { return a_; }
+  constexpr void set_references(std::uint32_t count) noexcept { a_ = count; }
+  constexpr std::uint64_t owner_word() const noexcept { return b_ | std::uint64_t{c_} << 32; }
+  constexpr void set_owner_word(std::uint64_t word) noexcept {
+    b_ = static_cast<std::uint32_t>(word);
+    c_ = static_cast<std::uint32_t>(word >> 32);
+  }
+
+  // Slab.
+  constexpr unsigned cache() const noexcept { return tag_ >> 20; }
+  constexpr std::uint16_t free_object() const noexcept { return static_cast<std::uint16_t>(c_); }
+  constexpr std::uint16_t objects_in_use() const noexcept { return static_cast<std::uint16_t>(c_ >> 16); }
+  constexpr void set_objects(std::uint16_t first_free, std::uint16_t in_use) noexcept {
+    c_ = first_free | std::uint32_t{in_use} << 16;
+  }
+
+  friend constexpr bool operator==(const Descriptor&, const Descriptor&) noexcept = default;
+  constexpr Descriptor() noexcept = default;
+
+ private:
+  constexpr Descriptor(std::uint32_t tag, std::uint32_t a, std::uint32_t b, std::uint32_t c) noexcept
+      : tag_{tag}, a_{a}, b_{b}, c_{c} {}
+  static constexpr std::uint32_t tag(State state, Order order, unsigned part, unsigned high) noexcept {
+    return static_cast<std::uint32_t>(state) | order.raw() << 4 | part << 8 | high << 20;
+  }
+
+  std::uint32_t tag_ = 0;  // word 0
+  std::uint32_t a_ = 0;
+  std::uint32_t b_ = 0;
+  std::uint32_t c_ = 0;
+};
+static_assert(sizeof(Descriptor) == 16 && alignof(Descriptor) == 4);
+
+}  // namespace quarry::page

@@ -1,0 +1,55 @@
+// quarry/page/flat_map_impl.hpp: the bodies of FlatMap, for memory_map.cpp, which instantiates them.
+#pragma once
+
+#include "quarry/base/bits.hpp"
+#include "quarry/page/flat_map.hpp"
+
+namespace quarry::page {
+
+template <Geometry G>
+Result<Done> FlatMap<G>::init(const zones::Layout& layout, MetadataSource source) noexcept {
+  check(arrays_.empty(), "a memory map is initialised once");
+  const NodeId near = layout.nodes.empty() ? NodeId::first : layout.nodes[0].id;
+  const auto arrays = source.take<Array>(layout.nodes.size(), near);
+  if (!arrays) return arrays.error();
+  metadata_.raw += layout.nodes.size() * sizeof(Array);
+  std::size_t count = 0;
+  for (const zones::Node& node : layout.nodes) {
+    if (node.span.empty()) continue;
+    const std::uint64_t block = G.max_order().pages().raw;
+    const std::uint64_t begin = align_down(node.span.begin().raw, block);
+    const std::uint64_t end = align_down(node.span.end().raw + block - 1, block);
+    const std::uint64_t bytes = PageblockBits::bytes_for((end - begin) >> G.pageblock_order().raw());
+    const auto first = source.take<Descriptor>(end - begin, node.id);
+    if (!first) return first.error();
+    const auto bits = source.take<std::uint8_t>(bytes, node.id);
+    if (!bits) return bits.error();
+    arrays.value()[count++] = {first.value(), bits.value(), Pfn{begin}, Pfn{end}, node.id};
+    metadata_.raw += (end - begin) * sizeof(Descriptor) + bytes;
+  }
+  arrays_ = {arrays.value(), count};
+  return Done{};
+}
+
+template <Geometry G>
+Pfn FlatMap<G>::pfn_of(const Descriptor& descriptor) const noexcept {
+  for (const Array& array : arrays_) {
+    const auto distance =
+        reinterpret_cast<std::uintptr_t>(&descriptor) - reinterpret_cast<std::uintptr_t>(array.first);
+    const std::uint64_t index = distance >> 4;
+    if (index < array.end.raw - array.begin.raw) return Pfn{array.begin.raw + index};
+  }
+  check(false, "not a descriptor of this map");
+  return Pfn{};
+}
+
+template <Geometry G>
+Pfn FlatMap<G>::next_present(Pfn from, Pfn end) const noexcept {
+  if (from >= end || find(from) != nullptr) return from < end ? from : end;
+  Pfn next = end;
+  for (const Array& array : arrays_)
+    if (from < array.begin && array.begin < next) next = array.begin;
+  return next;
+}
+
+}  // namespace quarry::page

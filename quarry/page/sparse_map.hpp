@@ -1,0 +1,153 @@
+// quarry/page/sparse_map.hpp: descriptors section by section, only where there is memory (SPARSEMEM).
+//
+//   roots     |  *  |  0  |  *  |        one for each kSectionsPerRoot sections up to the highest present one
+//                |           `-> sections  | * | * | 0 | * | ...
+//                `-> sections | 0 | * | ...      |   |
+//   runs         descriptors of neighbouring sections of one node stand in one array
+#pragma once
+
+#include <span>
+
+#include "quarry/base/geometry.hpp"
+#include "quarry/base/range.hpp"
+#include "quarry/page/descriptor.hpp"
+#include "quarry/page/metadata_source.hpp"
+#include "quarry/page/pageblock_bits.hpp"
+#include "quarry/zones/zones.hpp"
+
+namespace quarry::page {
+
+template <Geometry G>
+class SparseMap {
+  static_assert(!G.is_flat());
+
+ public:
+  static constexpr Geometry kGeometry = G;
+  static constexpr unsigned kSectionShift = G.section_bits_ - G.page_shift_;
+  static constexpr std::uint64_t kSectionPages = std::uint64_t{1} << kSectionShift;
+  static constexpr unsigned kRootShift = 8;
+  static constexpr std::uint64_t kSectionsPerRoot = std::uint64_t{1} << kRootShift;
+  static constexpr std::uint64_t kPageblocks = kSectionPages >> G.pageblock_order().raw();
+
+  SparseMap() noexcept = default;
+  SparseMap(const SparseMap&) = delete;
+  SparseMap& operator=(const SparseMap&) = delete;
+
+  // Takes tables and descriptors for every section that has memory. A section belongs to the first node
+  // that has memory in it. Once only.
+  //
+  // Errors    no_memory: the source has none; the map is not to be used.
+  // Cost      O(regions + sections); writes the sections' tables, no descriptor and no pageblock bits.
+  Result<Done> init(const zones::Layout& layout, MetadataSource source) noexcept;
+
+  Descriptor* find(Pfn page) const noexcept {
+    const Section* const section = section_of(page);
+    if (section == nullptr || section->first == nullptr) return nullptr;
+    return section->first + (page.raw & (kSectionPages - 1));
+  }
+  // `page` has a descriptor.
+  Descriptor& at(Pfn page) const noexcept {
+    Descriptor* const found = find(page);
+    check(found != nullptr, "this frame has no descriptor");
+    return *found;
+  }
+  // `descriptor` is one of this map's.
+  //
+  // Cost      O(runs).
+  Pfn pfn_of(const Descriptor& descriptor) const noexcept;
+
+  // `page` has a descriptor.
+  MigrateType pageblock_type(Pfn page) const noexcept {
+    return PageblockBits::get(roots_[root_of(page)].bits, pageblock_in_root(page));
+  }
+  void set_pageblock_type(Pfn page, MigrateType type) noexcept {
+    PageblockBits::set(roots_[root_of(page)].bits, pageblock_in_root(page), type);
+  }
+  NodeId node_of(Pfn page) const noexcept { return known_section_of(page).node; }
+
+  // A deferred section is online and wholly free, and nobody has touched its descriptors yet. The page
+  // allocator says so and takes it back; see PageAllocator::release() in quarry/buddy.
+  bool is_deferred(Pfn page) const noexcept {
+    const Section* const section = section_of(page);
+    return section != nullptr && (section->flags & kDeferred) != 0;
+  }
+  void set_deferred(Pfn page, std::uint32_t zone) noexcept {
+    Section& section = known_section_of(page);
+    section.flags |= kDeferred;
+    section.zone = zone;
+  }
+  // Whose free pages a deferred section is: an index into Layout::zones.
+  std::uint32_t zone_of_deferred(Pfn page) const noexcept { return known_section_of(page).zone; }
+  void clear_deferred(Pfn page) noexcept {
+    Section& section = known_section_of(page);
+    section.flags = static_cast<std::uint16_t>(section.flags & ~kDeferred);
+  }
+  // Some blocks of a touched section were given to the page allocator at some time.
+  bool is_untouched(Pfn page) const noexcept { return (known_section_of(page).flags & kTouched) == 0; }
+  void set_touched(Pfn page) noexcept { known_section_of(page).flags |= kTouched; }
+  // The start of the first deferred section in `within`, whose ends are whole sections; its end when none.
+  Pfn next_deferred(PfnRange within) const noexcept;
+  bool is_online(Pfn page) const noexcept {
+    const Section* const section = section_of(page);
+    return section != nullptr && (section->flags & kOnline) != 0;
+  }
+
+  // The first frame at or after `from` and below `end` that has a descriptor; `end` when there is none.
+  Pfn next_present(Pfn from, Pfn end) const noexcept;
+  // What was taken from the source, most of it never written.
+  Bytes metadata() const noexcept { return metadata_; }
+
+ private:
+  static constexpr std::uint16_t kOnline = 1;
+  static constexpr std::uint16_t kDeferred = 2;
+  static constexpr std::uint16_t kTouched = 4;
+
+  struct Section {
+    Descriptor* first;  // null: not present
+    NodeId node;
+    std::uint16_t flags;
+    std::uint32_t zone;  // while deferred
+  };
+  struct Root {
+    Section* sections;   // null: none of them is present
+    std::uint8_t* bits;  // pageblock bits of all its sections
+  };
+  struct Run {
+    std::uint64_t first_section, sections;
+    Descriptor* first;
+  };
+  struct SectionSpan {
+    std::uint64_t begin, end;
+  };
+
+  static constexpr std::uint64_t root_of(Pfn page) noexcept {
+    return page.raw >> (kSectionShift + kRootShift);
+  }
+  static constexpr std::uint64_t pageblock_in_root(Pfn page) noexcept {
+    return (page.raw & ((kSectionPages << kRootShift) - 1)) >> G.pageblock_order().raw();
+  }
+  // Null where no root is.
+  Section* section_of(Pfn page) const noexcept {
+    const std::uint64_t root = root_of(page);
+    if (root >= root_count_ || roots_[root].sections == nullptr) return nullptr;
+    return roots_[root].sections + ((page.raw >> kSectionShift) & (kSectionsPerRoot - 1));
+  }
+  Section& known_section_of(Pfn page) const noexcept {
+    Section* const section = section_of(page);
+    check(section != nullptr && section->first != nullptr, "this frame has no section");
+    return *section;
+  }
+  static SectionSpan sections_of(PfnRange pages) noexcept {
+    return {pages.begin().raw >> kSectionShift, (pages.end().raw + kSectionPages - 1) >> kSectionShift};
+  }
+  Result<Done> add_run(SectionSpan sections, NodeId node, MetadataSource source) noexcept;
+  Result<Done> add_root(std::uint64_t root, NodeId node, MetadataSource source) noexcept;
+
+  Root* roots_ = nullptr;
+  std::uint64_t root_count_ = 0;
+  Run* runs_ = nullptr;  // in the order they were added
+  std::size_t run_count_ = 0, run_room_ = 0;
+  Bytes metadata_;
+};
+
+}  // namespace quarry::page
