@@ -1,0 +1,219 @@
+// quarry/slab/kmem_cache_inline.hpp: the bodies of KmemCache that hand out objects and take them back.
+#pragma once
+
+#include "quarry/slab/kmem_cache.hpp"
+
+namespace quarry::slab {
+
+template <PageSource P>
+void* KmemCache<P>::take(NodeLists& from, Pfn slab) noexcept {
+  page::Descriptor& head = *pages_->find(slab);
+  const std::uint16_t index = head.free_object();
+  check(index < objects_in_slab(head), "a partial slab without a free object");
+  const Slots objects = slots(slab, head.order());
+  const Slots::Next next = objects.next_of(index);
+  check(next.intact, "a free object was written to");
+  objects.break_seal(index);
+  head.set_objects(next.index, static_cast<std::uint16_t>(head.objects_in_use() + 1));
+  ++from.in_use;
+  if (next.index == kNoObject) from.unlink(*pages_, slab);
+  return objects.object(index);
+}
+
+// The nearest other node with more partial slabs than `above`.
+template <PageSource P>
+NodeLists* KmemCache<P>::other_partial(NodeId node, std::uint32_t above) noexcept {
+  const zones::Node* const home = find_node(*pages_, node);
+  if (home == nullptr) return nullptr;
+  for (const NodeId candidate : home->fallback) {
+    NodeLists* const found = lists(candidate);
+    if (candidate != node && found != nullptr && found->partial > above) return found;
+  }
+  return nullptr;
+}
+
+// Another node's partial slab before a new one, if that node has more than it keeps anyway; and any at all
+// when there are no pages.
+//
+// Source    Linux 6.1, "get_any_partial" (behaviour).
+template <PageSource P>
+Result<void*> KmemCache<P>::alloc_slowly(const Where& where) noexcept {
+  const bool anywhere = where.placement == buddy::Placement::nearest;
+  if (anywhere) {
+    NodeLists* const rich = other_partial(where.node, packing_.min_partial);
+    if (rich != nullptr) return take(*rich, rich->slab_at(rich->first));
+  }
+  const Result<Pfn> slab = add_slab(where);
+  if (slab) return take(lists_of(slab.value()), slab.value());
+  if (anywhere) {
+    NodeLists* const any = other_partial(where.node, 0);
+    if (any != nullptr) return take(*any, any->slab_at(any->first));
+  }
+  ++failures_;
+  return slab.error();
+}
+
+// A block of the cache's order or, when there is none, of the least that holds an object.
+template <PageSource P>
+Result<Pfn> KmemCache<P>::take_pages(const Where& where) noexcept {
+  buddy::Request request{
+      .type = migrate_type(), .placement = where.placement, .urgency = where.urgency, .node = where.node};
+  if (memory_ == Memory::dma) request.highest = zones::ZoneType::dma;
+  if (packing_.small_order < packing_.order) {
+    request.effort = buddy::Effort::fast_only;
+    const Result<Pfn> block = pages_->alloc_pages(packing_.order, request);
+    if (block) return block;
+    request.effort = buddy::Effort::full;
+  }
+  return pages_->alloc_pages(packing_.small_order, request);
+}
+
+template <PageSource P>
+Result<Pfn> KmemCache<P>::add_slab(const Where& where) noexcept {
+  const Result<Pfn> block = take_pages(where);
+  if (!block) return block;
+  const Pfn slab = block.value();
+  page::Descriptor& head = *pages_->find(slab);
+  NodeLists* const home = lists(pages_->node_of(slab));
+  const bool is_mapped = pages_->map(PfnRange{slab, slab + head.order().pages()}) != nullptr;
+  if (home == nullptr || !home->reaches(slab) || !is_mapped) {
+    check(static_cast<bool>(pages_->free_pages(slab, head.order())), "a fresh block was not taken back");
+    return Error::out_of_range;
+  }
+  fill(slab);
+  ++home->slabs;
+  home->objects += objects_in_slab(head);
+  home->push_first(*pages_, slab);
+  return slab;
+}
+
+// Makes a slab of a block of pages, on no list yet: all objects constructed, chained in the order of their addresses.
+template <PageSource P>
+void KmemCache<P>::fill(Pfn slab) noexcept {
+  page::Descriptor& head = *pages_->find(slab);
+  head.become_slab(id_);
+  const std::uint16_t count = objects_in_slab(head);
+  const Slots objects = slots(slab, head.order());
+  for (std::uint16_t i = 0; i < count; ++i) {
+    if (constructor_ != nullptr) constructor_(objects.object(i));
+    objects.set_next(i, i + 1 < count ? static_cast<std::uint16_t>(i + 1) : kNoObject);
+  }
+  head.set_objects(0, 0);
+}
+
+template <PageSource P>
+void KmemCache<P>::drop_pages(Pfn slab) noexcept {
+  page::Descriptor& head = *pages_->find(slab);
+  const Order order = head.order();
+  head.leave_slab(migrate_type());
+  check(static_cast<bool>(pages_->free_pages(slab, order)), "a slab's pages were not taken back");
+}
+
+// An empty slab that stands on no list leaves its node.
+template <PageSource P>
+void KmemCache<P>::give_back(NodeLists& from, Pfn slab) noexcept {
+  const page::Descriptor& head = *pages_->find(slab);
+  check(head.objects_in_use() == 0, "a slab in use is given back");
+  --from.slabs;
+  from.objects -= objects_in_slab(head);
+  drop_pages(slab);
+}
+
+template <PageSource P>
+auto KmemCache<P>::place_of(const void* object) noexcept -> Place {
+  const Result<Pfn> frame = pages_->pfn_of(object);
+  if (!frame) return {.state = ObjectState::unmapped};
+  // Nearly always a slab of the cache's own order, found with one look.
+  Pfn slab{align_down(frame.value().raw, packing_.order.pages().raw)};
+  page::Descriptor* head = pages_->find(slab);
+  if (!is_ours(head) || head->order() != packing_.order) {
+    const Result<Pfn> start = head_of(*pages_, frame.value());
+    if (!start) return {.state = ObjectState::no_slab};
+    slab = start.value();
+    head = pages_->find(slab);
+    if (head->state() != page::State::slab) return {.state = ObjectState::no_slab};
+    if (head->cache() != id_) return {.state = ObjectState::other_cache};
+  }
+  const std::byte* const begin = slots(slab, head->order()).object(0);
+  const auto offset = static_cast<std::uint64_t>(static_cast<const std::byte*>(object) - begin);
+  const std::uint16_t index = divider_.index_of(offset, objects_in_slab(*head));
+  if (index == kNoObject) return {.state = ObjectState::misaligned};
+  return {.state = ObjectState::live, .slab = slab, .head = head, .index = index};
+}
+
+// Whether the object is on its slab's chain. A live object's content may look like a link, so a seal proves nothing.
+template <PageSource P>
+bool KmemCache<P>::is_free(const Place& place) noexcept {
+  const Slots objects = slots(place.slab, place.head->order());
+  if (!objects.next_of(place.index).intact) return false;
+  const std::uint16_t count = objects_in_slab(*place.head);
+  std::uint16_t at = place.head->free_object();
+  for (std::uint16_t steps = 0; at < count && steps < count; ++steps) {
+    if (at == place.index) return true;
+    const Slots::Next next = objects.next_of(at);
+    check(next.intact, "a free object was written to");
+    at = next.index;
+  }
+  return false;
+}
+
+template <PageSource P>
+ObjectState KmemCache<P>::state_of(const void* object) noexcept {
+  const Place place = place_of(object);
+  if (place.state != ObjectState::live) return place.state;
+  return is_free(place) ? ObjectState::free : ObjectState::live;
+}
+
+template <PageSource P>
+Result<Done> KmemCache<P>::free(void* object) noexcept {
+  const Place place = place_of(object);
+  switch (place.state) {
+    case ObjectState::live: break;
+    case ObjectState::misaligned: return Error::bad_argument;
+    case ObjectState::no_slab: return Error::not_found;
+    case ObjectState::unmapped: return Error::out_of_range;
+    case ObjectState::other_cache:
+    case ObjectState::free: return Error::wrong_owner;
+  }
+  if (is_free(place)) return Error::wrong_owner;
+
+  page::Descriptor& head = *place.head;
+  NodeLists& home = lists_of(place.slab);
+  const std::uint16_t after = head.free_object();
+  const std::uint16_t in_use = head.objects_in_use();
+  check(in_use > 0 && home.in_use > 0, "a live object in an empty slab");
+  slots(place.slab, head.order()).set_next(place.index, after);
+  head.set_objects(place.index, static_cast<std::uint16_t>(in_use - 1));
+  --home.in_use;
+  const bool was_full = after == kNoObject;
+  if (in_use == 1 && home.partial >= packing_.min_partial) {
+    if (!was_full) home.unlink(*pages_, place.slab);
+    give_back(home, place.slab);
+  } else if (was_full) {
+    home.push_last(*pages_, place.slab);
+  }
+  return Done{};
+}
+
+template <PageSource P>
+std::uint32_t KmemCache<P>::shrink() noexcept {
+  std::uint32_t gone = 0;
+  for (std::size_t i = 0; i < nodes_; ++i) {
+    NodeLists* const node = table()[i];
+    if (node == nullptr) continue;
+    for (page::Link link = node->first; link != page::Link::none;) {
+      const Pfn slab = node->slab_at(link);
+      const page::Descriptor& head = *pages_->find(slab);
+      link = head.next();
+      if (head.objects_in_use() != 0) continue;
+      node->unlink(*pages_, slab);
+      give_back(*node, slab);
+      ++gone;
+    }
+  }
+  return gone;
+}
+
+}  // namespace quarry::slab
+
+#include "quarry/slab/kmem_cache_report.hpp"

@@ -1,0 +1,70 @@
+// quarry/slab/stats.hpp: what a cache says of itself, as plain numbers, and the laws that it keeps.
+#pragma once
+
+#include <cstdint>
+
+#include "quarry/base/text.hpp"
+#include "quarry/base/units.hpp"
+
+namespace quarry::slab {
+
+// A line of /proc/slabinfo, and a little more.
+struct CacheStats {
+  TextView name;
+  std::uint32_t object_size = 0;  // bytes, as asked for
+  std::uint32_t size = 0;         // bytes of a slot
+  std::uint32_t align = 0;        // bytes
+  std::uint16_t objects_per_slab = 0;
+  PageCount pages_per_slab{};
+  std::uint64_t active_objects = 0;
+  std::uint64_t total_objects = 0;
+  std::uint64_t active_slabs = 0;  // those with an object in use; Linux prints all of them here
+  std::uint64_t total_slabs = 0;
+  std::uint64_t partial_slabs = 0;
+  std::uint64_t failures = 0;  // allocations that got nothing
+};
+
+// What audit() checks, in this order.
+enum class Law : std::uint8_t {
+  none,                 // all of them hold
+  list_is_linked,       // the partial list is as long as its count, and its links agree both ways
+  slab_is_ours,         // each slab on it has a descriptor of state slab, this cache's number and node
+  partial_is_not_full,  // each slab on it has a free object
+  chain_is_complete,    // a slab's chain holds every object that is not in use, once
+  seals_hold,           // nobody wrote to a free object
+  counts_agree,         // the node's counts are the sums over its slabs, those not on the list being full
+  few_are_empty,        // empty slabs are given back but for min_partial a node
+  ids_agree,            // a cache's number leads back to it, and caches are listed once
+};
+
+// "slab_is_ours", and so on: the enumerator's own words.
+constexpr TextView name_of(Law law) noexcept {
+  constexpr const char* names[] = {"none",
+                                   "list_is_linked",
+                                   "slab_is_ours",
+                                   "partial_is_not_full",
+                                   "chain_is_complete",
+                                   "seals_hold",
+                                   "counts_agree",
+                                   "few_are_empty",
+                                   "ids_agree"};
+  return names[static_cast<unsigned>(law)];
+}
+
+// The first law that does not hold, and where.
+struct Audit {
+  Law broken = Law::none;
+  TextView cache{};
+  Pfn slab{};
+  constexpr bool holds() const noexcept { return broken == Law::none; }
+};
+
+// What was still in use when a cache was asked to go.
+struct Leaks {
+  std::uint64_t objects = 0;
+  std::uint64_t slabs = 0;
+  const void* first = nullptr;  // one of them, if it shares its slab with a free object
+  constexpr bool none() const noexcept { return objects == 0; }
+};
+
+}  // namespace quarry::slab
