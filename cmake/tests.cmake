@@ -28,12 +28,18 @@ if(EXISTS "${archive}")
   add_custom_target(corpus_files DEPENDS "${corpus}.stamp")
   add_dependencies(corpus corpus_files)
 endif()
+set(traces "${PROJECT_SOURCE_DIR}/tests/linux/bootmem-traces.jsonl.xz")
+add_custom_command(OUTPUT "${PROJECT_BINARY_DIR}/bootmem-traces.jsonl" DEPENDS "${traces}" VERBATIM
+  COMMAND xz --decompress --stdout "${traces}" > "${PROJECT_BINARY_DIR}/bootmem-traces.jsonl")
+add_custom_target(bootmem_traces DEPENDS "${PROJECT_BINARY_DIR}/bootmem-traces.jsonl")
+add_dependencies(corpus bootmem_traces)
 
 # What hosted tests and fuzzers may use, and where they find things.
 add_library(quarry_testing INTERFACE)
 target_link_libraries(quarry_testing INTERFACE quarry_hosted_options quarry_cli)
 target_compile_definitions(quarry_testing INTERFACE
-  "QUARRY_CORPUS=\"${corpus}\"" "QUARRY_SOURCE=\"${PROJECT_SOURCE_DIR}\"" "QUARRY_TOOL=\"${PROJECT_BINARY_DIR}/quarry\"")
+  "QUARRY_CORPUS=\"${corpus}\"" "QUARRY_BOOTMEM_TRACES=\"${PROJECT_BINARY_DIR}/bootmem-traces.jsonl\""
+  "QUARRY_SOURCE=\"${PROJECT_SOURCE_DIR}\"" "QUARRY_TOOL=\"${PROJECT_BINARY_DIR}/quarry\"")
 find_library(QUARRY_FDT fdt)
 if(QUARRY_FDT)
   target_link_libraries(quarry_testing INTERFACE "${QUARRY_FDT}")  # the oracle for our device-tree reader

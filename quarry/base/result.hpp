@@ -23,6 +23,7 @@ enum class Error : std::uint8_t {
   too_early,        // a table would have to grow before growing is allowed; nothing was changed
   not_found,        // what was asked for by name or address is not there
   wrong_owner,      // the page or object given back is not one that was handed out
+  busy,             // a part of what was to be taken alone is somebody's already
 };
 
 // The value of a Result that only succeeds or fails.

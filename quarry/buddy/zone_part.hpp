@@ -14,6 +14,7 @@ using page::MigrateType;
 // Which end of its list a block is put on.
 enum class ListEnd : std::uint8_t { head, tail };
 
+// Hot: always inline, so that what the compiler makes of a caller does not hang on the rest of its file.
 template <Geometry G>
 class ZonePart {
  public:
@@ -38,24 +39,29 @@ class ZonePart {
   std::uint32_t mask(MigrateType type) const noexcept { return masks_[page::index_of(type)]; }
   std::uint32_t count(Order order, MigrateType type) const noexcept { return list(order, type).count; }
   // The first and last block of a list that is not empty.
-  Pfn first(Order order, MigrateType type) const noexcept { return page_at(list(order, type).first); }
+  [[gnu::always_inline]] Pfn first(Order order, MigrateType type) const noexcept {
+    return page_at(list(order, type).first);
+  }
   Link first_link(Order order, MigrateType type) const noexcept { return list(order, type).first; }
   Link last_link(Order order, MigrateType type) const noexcept { return list(order, type).last; }
-  Pfn page_at(Link link) const noexcept { return Pfn{base_ + (static_cast<std::uint32_t>(link) - 1)}; }
-  Link link_to(Pfn page) const noexcept {
+  [[gnu::always_inline]] Pfn page_at(Link link) const noexcept {
+    return Pfn{base_ + (static_cast<std::uint32_t>(link) - 1)};
+  }
+  [[gnu::always_inline]] Link link_to(Pfn page) const noexcept {
     return static_cast<Link>(static_cast<std::uint32_t>(page.raw - base_) + 1);
   }
 
   // Makes `page`, whose descriptor is `head`, the start of a free block on a list.
   //
   // Cost      O(1): the block's own descriptor, a neighbour's and the list.
-  void push(Descriptor& head, Pfn page, Order order, MigrateType type, ListEnd end) noexcept {
+  [[gnu::always_inline]] void push(Descriptor& head, Pfn page, Order order, MigrateType type,
+                                   ListEnd end) noexcept {
     if (end == ListEnd::head)
       push_front(head, page, order, type);
     else
       push_back(head, page, order, type);
   }
-  void push_front(Descriptor& head, Pfn page, Order order, MigrateType type) noexcept {
+  [[gnu::always_inline]] void push_front(Descriptor& head, Pfn page, Order order, MigrateType type) noexcept {
     FreeList& to = list(order, type);
     const Link link = link_to(page);
     head.become_free(order, index_, type, to.first, Link::none);
@@ -66,7 +72,7 @@ class ZonePart {
     to.first = link;
     count_up(to, order, type);
   }
-  void push_back(Descriptor& head, Pfn page, Order order, MigrateType type) noexcept {
+  [[gnu::always_inline]] void push_back(Descriptor& head, Pfn page, Order order, MigrateType type) noexcept {
     FreeList& to = list(order, type);
     const Link link = link_to(page);
     head.become_free(order, index_, type, Link::none, to.last);
@@ -82,7 +88,7 @@ class ZonePart {
   // said: the caller writes what the block is now.
   //
   // Cost      O(1).
-  void unlink(const Descriptor& head, Order order) noexcept {
+  [[gnu::always_inline]] void unlink(const Descriptor& head, Order order) noexcept {
     FreeList& from = list(order, head.list());
     if (head.previous() == Link::none)
       from.first = head.next();
@@ -101,11 +107,13 @@ class ZonePart {
     Link first = Link::none, last = Link::none;
     std::uint32_t count = 0;
   };
-  FreeList& list(Order order, MigrateType type) noexcept { return lists_[order.raw()][page::index_of(type)]; }
+  [[gnu::always_inline]] FreeList& list(Order order, MigrateType type) noexcept {
+    return lists_[order.raw()][page::index_of(type)];
+  }
   const FreeList& list(Order order, MigrateType type) const noexcept {
     return lists_[order.raw()][page::index_of(type)];
   }
-  void count_up(FreeList& to, Order order, MigrateType type) noexcept {
+  [[gnu::always_inline]] void count_up(FreeList& to, Order order, MigrateType type) noexcept {
     ++to.count;
     masks_[page::index_of(type)] |= std::uint32_t{1} << order.raw();
   }

@@ -32,12 +32,12 @@ class FlatMap {
   // Cost      O(nodes).
   Result<Done> init(const zones::Layout& layout, MetadataSource source) noexcept;
 
-  Descriptor* find(Pfn page) const noexcept {
+  [[gnu::always_inline]] Descriptor* find(Pfn page) const noexcept {
     const Array* const array = array_of(page);
     return array == nullptr ? nullptr : array->first + (page.raw - array->begin.raw);
   }
   // `page` has a descriptor.
-  Descriptor& at(Pfn page) const noexcept {
+  [[gnu::always_inline]] Descriptor& at(Pfn page) const noexcept {
     Descriptor* const found = find(page);
     check(found != nullptr, "this frame has no descriptor");
     return *found;
@@ -46,7 +46,7 @@ class FlatMap {
   Pfn pfn_of(const Descriptor& descriptor) const noexcept;
 
   // `page` has a descriptor.
-  MigrateType pageblock_type(Pfn page) const noexcept {
+  [[gnu::always_inline]] MigrateType pageblock_type(Pfn page) const noexcept {
     const Array& array = known_array_of(page);
     return PageblockBits::get(array.bits, pageblock_in(array, page));
   }
@@ -69,12 +69,12 @@ class FlatMap {
     NodeId node;
   };
 
-  const Array* array_of(Pfn page) const noexcept {
+  [[gnu::always_inline]] const Array* array_of(Pfn page) const noexcept {
     for (const Array& array : arrays_)
       if (array.begin <= page && page < array.end) return &array;
     return nullptr;
   }
-  const Array& known_array_of(Pfn page) const noexcept {
+  [[gnu::always_inline]] const Array& known_array_of(Pfn page) const noexcept {
     const Array* const array = array_of(page);
     check(array != nullptr, "this frame has no descriptor");
     return *array;

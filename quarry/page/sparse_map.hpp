@@ -40,13 +40,13 @@ class SparseMap {
   // Cost      O(regions + sections); writes the sections' tables, no descriptor and no pageblock bits.
   Result<Done> init(const zones::Layout& layout, MetadataSource source) noexcept;
 
-  Descriptor* find(Pfn page) const noexcept {
+  [[gnu::always_inline]] Descriptor* find(Pfn page) const noexcept {
     const Section* const section = section_of(page);
     if (section == nullptr || section->first == nullptr) return nullptr;
     return section->first + (page.raw & (kSectionPages - 1));
   }
   // `page` has a descriptor.
-  Descriptor& at(Pfn page) const noexcept {
+  [[gnu::always_inline]] Descriptor& at(Pfn page) const noexcept {
     Descriptor* const found = find(page);
     check(found != nullptr, "this frame has no descriptor");
     return *found;
@@ -57,7 +57,7 @@ class SparseMap {
   Pfn pfn_of(const Descriptor& descriptor) const noexcept;
 
   // `page` has a descriptor.
-  MigrateType pageblock_type(Pfn page) const noexcept {
+  [[gnu::always_inline]] MigrateType pageblock_type(Pfn page) const noexcept {
     return PageblockBits::get(roots_[root_of(page)].bits, pageblock_in_root(page));
   }
   void set_pageblock_type(Pfn page, MigrateType type) noexcept {
@@ -127,7 +127,7 @@ class SparseMap {
     return (page.raw & ((kSectionPages << kRootShift) - 1)) >> G.pageblock_order().raw();
   }
   // Null where no root is.
-  Section* section_of(Pfn page) const noexcept {
+  [[gnu::always_inline]] Section* section_of(Pfn page) const noexcept {
     const std::uint64_t root = root_of(page);
     if (root >= root_count_ || roots_[root].sections == nullptr) return nullptr;
     return roots_[root].sections + ((page.raw >> kSectionShift) & (kSectionsPerRoot - 1));

@@ -8,12 +8,15 @@ import re
 import shutil
 import subprocess
 
+import grouping
 import sources
 
 OUT = "build/check/lint"
 FILE = f"{OUT}/build.ninja"
 STRICT = "-std=c++20 -Wall -Wextra -Wconversion -Wsign-conversion -Wshadow -Wold-style-cast -Werror -I."
-DEFINES = "-DQUARRY_CORPUS=__FILE__ -DQUARRY_SOURCE=__FILE__ -DQUARRY_TOOL=__FILE__"  # some string
+# Paths that tests are given; any string will do here.
+DEFINES = " ".join(f"-D{name}=__FILE__" for name in
+                   re.findall(r'"(QUARRY_[A-Z_]+)=', pathlib.Path("cmake/tests.cmake").read_text()))
 MACHINES = ("x86_64", "aarch64", "arm", "riscv64")
 COMPILERS = ("gcc", "clang")
 PRECOMPILED = "array bit compare concepts cstddef cstdint limits new optional span type_traits utility".split()
@@ -27,8 +30,10 @@ rule headers
   depfile = $out.d
   deps = gcc
 rule precompile
-  command = $launcher $compile -x c++-header $in -o $out
-  description = the standard headers, once
+  command = $launcher $compile -x c++-header $in -o $out -MD -MF $out.d
+  description = the headers that all include
+  depfile = $out.d
+  deps = gcc
 rule compile
   command = $launcher $compile -c $in -o $out -MD -MF $out.d
   description = $in
@@ -62,14 +67,14 @@ def name_of(path):
 
 
 def tidy(target, at_once):
-    """Hosted sources in groups of a folder; the freestanding ones and fuzzers, which are quick, each by itself."""
-    stamps = []
-    for folder in reversed(TIDIED):  # those that take longest first
-        found = [path for path in sources.files(".cpp", folders=(folder,)) if not path.endswith("_bench.cpp")]
-        ending = {"quarry": "_model_test.cpp", "tests": "_test.cpp"}.get(folder, ".cpp")
-        large = [path for path in found if path.endswith(ending) and not path.endswith("_fuzz.cpp")]
-        small = [[path] for path in found if path not in large]
-        for group in [large[i:i + at_once] for i in range(0, len(large), at_once)] + small:
+    """Sources in groups of a kind: most of the time goes into the large headers that they share."""
+    stamps, kinds = [], {}
+    for path in sources.files(".cpp", folders=TIDIED):
+        if not path.endswith("_bench.cpp"):  # their library is not among what the checks install
+            ending = re.search(r"(_(model_test|test|fuzz))?\.cpp$", path)[0]
+            kinds.setdefault((path.split("/")[0], ending), []).append(path)
+    for kind, paths in reversed(kinds.items()):  # those that take longest first
+        for group in grouping.groups(paths, at_once if kind != ("tests", ".cpp") else 1):
             stamps.append(f"{OUT}/{target}/{name_of(group[0])}")
             yield f"build {stamps[-1]}: tidy {' '.join(group)} | .clang-tidy tools/tidy"
     yield f"build {target}: phony {' '.join(stamps)}"
@@ -91,12 +96,13 @@ def bare_command(compiler, machine):
 
 
 def bare(target, command, machine):
-    """Library and unit tests as objects. For speed alone, they find the standard headers precompiled."""
+    """Library and unit tests as objects. For speed alone, they find the headers that all include precompiled."""
     triple = "arm-linux-gnueabihf" if machine == "arm" else f"{machine}-linux-gnu"
     nm = shutil.which(f"{triple}-nm") or "llvm-nm"
     launcher = "env CCACHE_SLOPPINESS=pch_defines,time_macros ccache" if shutil.which("ccache") else ""
-    once = f"{OUT}/{target}/std.hpp"
-    write_if_new(once, "".join(f"#include <{name}>\n" for name in PRECOMPILED))
+    once = f"{OUT}/{target}/all.hpp"
+    write_if_new(once, "".join([f"#include <{name}>\n" for name in PRECOMPILED] +
+                               [f'#include "{path}"\n' for path in sources.files(".hpp", folders=("quarry/base",))]))
     yield f"build {once}.gch: precompile {once}\n  compile = {command}\n  launcher = {launcher}"
     objects = {path: f"{OUT}/{target}/{name_of(path)}.o" for path in sources.bare_library() + sources.bare_tests()}
     for path, out in objects.items():

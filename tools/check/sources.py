@@ -3,7 +3,7 @@ import pathlib
 import re
 
 HOSTED = ("host", "linux", "cli")
-FOLDERS = ("quarry", *HOSTED, "tests", "bench", "kernel")
+FOLDERS = ("quarry", *HOSTED, "tests", "benchmarks", "kernel")
 
 
 def files(*endings, folders=FOLDERS):
@@ -33,6 +33,6 @@ def fuzzers():
 def scripts():
     """Shell scripts, by their first line."""
     candidates = [path for path in pathlib.Path(".").glob("*") if path.is_file()]
-    candidates += [p for f in (".ci", "tools", "tests", "bench", "kernel") for p in pathlib.Path(f).rglob("*") if p.is_file()]
+    candidates += [p for f in (".ci", "tools", "tests", "benchmarks", "kernel") for p in pathlib.Path(f).rglob("*") if p.is_file()]
     shell = re.compile(rb"#!\s*/(usr/)?bin/(env )?(ba)?sh\b")
     return sorted(str(path) for path in candidates if shell.match(path.open("rb").read(40)))
