@@ -69,7 +69,7 @@ class Divider {
  public:
   constexpr Divider() noexcept = default;
   constexpr explicit Divider(std::uint32_t size) noexcept
-      : size_{size}, reciprocal_{detail::quotient(std::uint64_t{1} << 48, size) + 1} {}
+      : size_{size}, reciprocal_{divide(std::uint64_t{1} << 48, size) + 1} {}
 
   // The object's number, or kNoObject if none of `objects` starts at `offset`.
   constexpr std::uint16_t index_of(std::uint64_t offset, std::uint16_t objects) const noexcept {

@@ -4,12 +4,13 @@
 //   slab        |slot|slot|slot| ... |slot|  rest  |        2^order pages, `objects` slots
 //
 // Pure arithmetic, so that the same numbers come out as on a booted Linux 6.1 with SLUB. A slab has at most
-// 512 MiB. Divisions are done by hand: armv7 may have no instruction for them, and would call libgcc.
+// 512 MiB. No operator divides here: armv7 may have no instruction for it, and would call libgcc.
 #pragma once
 
 #include <cstdint>
 
 #include "quarry/base/bits.hpp"
+#include "quarry/base/divide.hpp"
 #include "quarry/base/result.hpp"
 #include "quarry/base/units.hpp"
 
@@ -86,19 +87,9 @@ constexpr std::uint32_t larger(std::uint32_t a, std::uint32_t b) noexcept { retu
 constexpr std::uint32_t smaller(std::uint32_t a, std::uint32_t b) noexcept { return a < b ? a : b; }
 // Slabs never grow past this many bytes, so that every product below stays in 32 bits.
 inline constexpr unsigned kMaxSlabShift = 29;
-// Long division, one bit at a time; creating a cache is rare. `by` is not 0.
-constexpr std::uint64_t quotient(std::uint64_t value, std::uint32_t by) noexcept {
-  std::uint64_t rest = 0, answer = 0;
-  for (unsigned bit = 64; bit-- > 0;) {
-    rest = rest << 1 | (value >> bit & 1);
-    answer <<= 1;
-    if (rest >= by) rest -= by, answer |= 1;
-  }
-  return answer;
-}
 // Slots of `size` bytes that fit in a block.
 constexpr std::uint32_t slots(std::uint32_t bytes, std::uint32_t size) noexcept {
-  return static_cast<std::uint32_t>(quotient(bytes, size));
+  return static_cast<std::uint32_t>(divide(bytes, size));
 }
 constexpr std::uint32_t bytes_of(unsigned order, const PackingRules& rules) noexcept {
   return std::uint32_t{1} << (order + rules.page_shift);

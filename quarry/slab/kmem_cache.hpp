@@ -1,7 +1,7 @@
 // quarry/slab/kmem_cache.hpp: objects of one size, cut from slabs of pages.
 //
 //   node 0   partial:  [##.#....] -> [.###.###]      full: counted   empty: at most min_partial of the partial ones
-//   node 1   partial:  [#.......]
+//   node 1   partial:  [#.......]                    a list for each 2^31 frames of a node that hold slabs
 //
 // A slab's whole state is in its first frame's descriptor: the cache's number, the first free object, how many are
 // in use, its links. Nothing is written in front of, between or behind objects but what Packing says, and no
@@ -64,11 +64,11 @@ class KmemCache {
   // Returns   memory of `packing().object_size` bytes, aligned to `packing().align`.
   // Errors    no_memory: no partial slab where `where` allows, and no pages for a new one, not even of the least
   //           order. out_of_range: the pages lie where no node or no mapping is. Nothing changed but stats().failures.
-  // Cost      O(1), but for a new slab.
+  // Cost      O(1), but for a new slab, and for a walk over the node's stretches when one has no free object left.
   Result<void*> alloc(const Where& where = {}) noexcept {
     NodeLists* const local = lists(where.node);
-    if (local != nullptr && local->first != page::Link::none) [[likely]]
-      return take(*local, local->slab_at(local->first));
+    if (local != nullptr && local->front.first != page::Link::none) [[likely]]
+      return take(*local, local->front.slab_at(local->front.first));
     return alloc_slowly(where);
   }
 
@@ -87,7 +87,8 @@ class KmemCache {
   //
   // Errors    wrong_owner: freed already, or another cache's. bad_argument: no object starts there.
   //           not_found: no slab there. out_of_range: no memory there. Nothing changed.
-  // Cost      O(1); a walk over the slab's free objects when the object looks as if it were free.
+  // Cost      O(1) and, when the slab changes lists, the node's stretches; a walk over the slab's free objects
+  //           when the object looks as if it were free.
   Result<Done> free(void* object) noexcept;
 
   ObjectState state_of(const void* object) noexcept;
@@ -95,7 +96,7 @@ class KmemCache {
   // Gives every empty slab back.
   //
   // Returns   how many there were.
-  std::uint32_t shrink() noexcept;
+  std::uint64_t shrink() noexcept;
 
   // Cost      O(partial slabs).
   CacheStats stats() noexcept;
@@ -119,14 +120,16 @@ class KmemCache {
     std::uint16_t index = kNoObject;
   };
 
-  KmemCache(P& pages, const CacheSpec& spec, const Packing& packing, std::uint16_t id,
-            std::size_t nodes) noexcept
+  // `records` is "kmem_cache_node", null in that cache itself.
+  KmemCache(P& pages, const CacheSpec& spec, const Packing& packing, std::uint16_t id, std::size_t nodes,
+            KmemCache* records) noexcept
       : pages_{&pages},
+        records_{records},
         packing_{packing},
         divider_{packing.size},
         constructor_{spec.constructor},
         name_{spec.name},
-        nodes_{nodes},
+        nodes_{static_cast<std::uint32_t>(nodes)},
         id_{id},
         memory_{spec.memory} {
     for (std::size_t i = 0; i < nodes; ++i) table()[i] = nullptr;
@@ -160,28 +163,38 @@ class KmemCache {
     return memory_ == Memory::reclaimable ? page::MigrateType::reclaimable : page::MigrateType::unmovable;
   }
 
+  // What the slabs on a node's lists hold.
+  struct Sums {
+    std::uint64_t slabs = 0, empty = 0, objects = 0, in_use = 0;
+  };
+
   Result<void*> alloc_slowly(const Where& where) noexcept;
-  NodeLists* other_partial(NodeId node, std::uint32_t above) noexcept;
+  NodeLists* other_partial(NodeId node, std::uint64_t above) noexcept;
+  void* pop(Pfn slab) noexcept;
   void* take(NodeLists& from, Pfn slab) noexcept;
   Result<Pfn> take_pages(const Where& where) noexcept;
   Result<Pfn> add_slab(const Where& where) noexcept;
+  Result<Done> make_record(NodeLists& home, NodeId node, const Where& where) noexcept;
+  void enlist(NodeLists& home, Pfn slab) noexcept;
   void fill(Pfn slab) noexcept;
   void give_back(NodeLists& from, Pfn slab) noexcept;
   void drop_pages(Pfn slab) noexcept;
   Place place_of(const void* object) noexcept;
   bool is_free(const Place& place) noexcept;
   Audit audit_node(NodeId node) noexcept;
+  Audit audit_stretch(const Stretch& stretch, NodeId node, Sums& sums) noexcept;
   Law audit_slab(Pfn slab, NodeId node) noexcept;
   const void* first_live() noexcept;
 
   P* pages_;
+  KmemCache* records_;  // where the records of further stretches come from; null: from the slabs themselves
   Packing packing_;
   Divider divider_;
   Constructor constructor_;
   TextView name_;
-  std::size_t nodes_;          // entries of table(): the highest node id and one
   KmemCache* next_ = nullptr;  // SlabAllocator's list of all caches
   std::uint64_t failures_ = 0;
+  std::uint32_t nodes_;  // entries of table(): the highest node id and one
   std::uint16_t id_;
   Memory memory_;
 };

@@ -5,8 +5,9 @@
 
 namespace quarry::slab {
 
+// Takes an object out of a slab's chain; the node's books are the caller's.
 template <PageSource P>
-void* KmemCache<P>::take(NodeLists& from, Pfn slab) noexcept {
+void* KmemCache<P>::pop(Pfn slab) noexcept {
   page::Descriptor& head = *pages_->find(slab);
   const std::uint16_t index = head.free_object();
   check(index < objects_in_slab(head), "a partial slab without a free object");
@@ -15,14 +16,20 @@ void* KmemCache<P>::take(NodeLists& from, Pfn slab) noexcept {
   check(next.intact, "a free object was written to");
   objects.break_seal(index);
   head.set_objects(next.index, static_cast<std::uint16_t>(head.objects_in_use() + 1));
-  ++from.in_use;
-  if (next.index == kNoObject) from.unlink(*pages_, slab);
   return objects.object(index);
+}
+
+template <PageSource P>
+void* KmemCache<P>::take(NodeLists& from, Pfn slab) noexcept {
+  void* const object = pop(slab);
+  ++from.in_use;
+  if (pages_->find(slab)->free_object() == kNoObject) from.unlink(*pages_, slab);
+  return object;
 }
 
 // The nearest other node with more partial slabs than `above`.
 template <PageSource P>
-NodeLists* KmemCache<P>::other_partial(NodeId node, std::uint32_t above) noexcept {
+NodeLists* KmemCache<P>::other_partial(NodeId node, std::uint64_t above) noexcept {
   const zones::Node* const home = find_node(*pages_, node);
   if (home == nullptr) return nullptr;
   for (const NodeId candidate : home->fallback) {
@@ -32,22 +39,24 @@ NodeLists* KmemCache<P>::other_partial(NodeId node, std::uint32_t above) noexcep
   return nullptr;
 }
 
-// Another node's partial slab before a new one, if that node has more than it keeps anyway; and any at all
+// The node's own partial slabs of another stretch; another node's partial slab before a new one, if that node has more than it keeps anyway; and any at all
 // when there are no pages.
 //
 // Source    Linux 6.1, "get_any_partial" (behaviour).
 template <PageSource P>
 Result<void*> KmemCache<P>::alloc_slowly(const Where& where) noexcept {
+  NodeLists* const local = lists(where.node);
+  if (local != nullptr && local->partial != 0) return take(*local, local->first_partial());
   const bool anywhere = where.placement == buddy::Placement::nearest;
   if (anywhere) {
     NodeLists* const rich = other_partial(where.node, packing_.min_partial);
-    if (rich != nullptr) return take(*rich, rich->slab_at(rich->first));
+    if (rich != nullptr) return take(*rich, rich->first_partial());
   }
   const Result<Pfn> slab = add_slab(where);
   if (slab) return take(lists_of(slab.value()), slab.value());
   if (anywhere) {
     NodeLists* const any = other_partial(where.node, 0);
-    if (any != nullptr) return take(*any, any->slab_at(any->first));
+    if (any != nullptr) return take(*any, any->first_partial());
   }
   ++failures_;
   return slab.error();
@@ -73,18 +82,45 @@ Result<Pfn> KmemCache<P>::add_slab(const Where& where) noexcept {
   const Result<Pfn> block = take_pages(where);
   if (!block) return block;
   const Pfn slab = block.value();
-  page::Descriptor& head = *pages_->find(slab);
-  NodeLists* const home = lists(pages_->node_of(slab));
-  const bool is_mapped = pages_->map(PfnRange{slab, slab + head.order().pages()}) != nullptr;
-  if (home == nullptr || !home->reaches(slab) || !is_mapped) {
-    check(static_cast<bool>(pages_->free_pages(slab, head.order())), "a fresh block was not taken back");
-    return Error::out_of_range;
+  const Order order = pages_->find(slab)->order();
+  const NodeId node = pages_->node_of(slab);
+  NodeLists* const home = lists(node);
+  const bool is_mapped = pages_->map(PfnRange{slab, slab + order.pages()}) != nullptr;
+  Result<Done> ready = Done{};
+  if (home == nullptr || !is_mapped)
+    ready = Error::out_of_range;
+  else if (records_ != nullptr && !home->has_record_for(slab))
+    ready = make_record(*home, node, where);
+  if (!ready) {
+    check(static_cast<bool>(pages_->free_pages(slab, order)), "a fresh block was not taken back");
+    return ready.error();
   }
   fill(slab);
-  ++home->slabs;
-  home->objects += objects_in_slab(head);
-  home->push_first(*pages_, slab);
+  enlist(*home, slab);
   return slab;
+}
+
+// Errors    no_memory, out_of_range: as alloc(). Nothing changed.
+template <PageSource P>
+Result<Done> KmemCache<P>::make_record(NodeLists& home, NodeId node, const Where& where) noexcept {
+  const Result<void*> memory = records_->alloc({.node = node, .urgency = where.urgency});
+  if (!memory) return memory.error();
+  home.add_record(*::new (memory.value()) Stretch{});
+  return Done{};
+}
+
+// Puts a filled slab on its node's books and lists. In "kmem_cache_node" the record of a stretch is the first object
+// of the first slab there: asking for one elsewhere might need one in turn.
+template <PageSource P>
+void KmemCache<P>::enlist(NodeLists& home, Pfn slab) noexcept {
+  if (!home.has_record_for(slab)) {
+    check(records_ == nullptr, "a slab in a stretch without a record");
+    home.add_record(*::new (pop(slab)) Stretch{});
+    ++home.in_use;
+  }
+  const page::Descriptor& head = *pages_->find(slab);
+  home.count_slab(slab, objects_in_slab(head));
+  if (head.free_object() != kNoObject) home.push_first(*pages_, slab);
 }
 
 // Makes a slab of a block of pages, on no list yet: all objects constructed, chained in the order of their addresses.
@@ -114,8 +150,7 @@ template <PageSource P>
 void KmemCache<P>::give_back(NodeLists& from, Pfn slab) noexcept {
   const page::Descriptor& head = *pages_->find(slab);
   check(head.objects_in_use() == 0, "a slab in use is given back");
-  --from.slabs;
-  from.objects -= objects_in_slab(head);
+  from.forget_slab(slab, objects_in_slab(head));
   drop_pages(slab);
 }
 
@@ -196,20 +231,17 @@ Result<Done> KmemCache<P>::free(void* object) noexcept {
 }
 
 template <PageSource P>
-std::uint32_t KmemCache<P>::shrink() noexcept {
-  std::uint32_t gone = 0;
+std::uint64_t KmemCache<P>::shrink() noexcept {
+  std::uint64_t gone = 0;
   for (std::size_t i = 0; i < nodes_; ++i) {
     NodeLists* const node = table()[i];
     if (node == nullptr) continue;
-    for (page::Link link = node->first; link != page::Link::none;) {
-      const Pfn slab = node->slab_at(link);
-      const page::Descriptor& head = *pages_->find(slab);
-      link = head.next();
-      if (head.objects_in_use() != 0) continue;
+    node->for_each_partial(*pages_, [&](Pfn slab, const page::Descriptor& head) {
+      if (head.objects_in_use() != 0) return;
       node->unlink(*pages_, slab);
       give_back(*node, slab);
       ++gone;
-    }
+    });
   }
   return gone;
 }

@@ -14,20 +14,18 @@ CacheStats KmemCache<P>::stats() noexcept {
                .objects_per_slab = packing_.objects,
                .pages_per_slab = packing_.order.pages(),
                .failures = failures_};
+  std::uint64_t empty = 0;
   for (std::size_t i = 0; i < nodes_; ++i) {
-    const NodeLists* const node = table()[i];
+    NodeLists* const node = table()[i];
     if (node == nullptr) continue;
     s.active_objects += node->in_use;
     s.total_objects += node->objects;
-    s.total_slabs += node->slabs;
+    s.total_slabs += node->slabs();
     s.partial_slabs += node->partial;
-    s.active_slabs += node->slabs;
-    for (page::Link link = node->first; link != page::Link::none;) {
-      const page::Descriptor& head = *pages_->find(node->slab_at(link));
-      if (head.objects_in_use() == 0) --s.active_slabs;
-      link = head.next();
-    }
+    node->for_each_partial(*pages_,
+                           [&](Pfn, const page::Descriptor& head) { empty += head.objects_in_use() == 0; });
   }
+  s.active_slabs = s.total_slabs - empty;
   return s;
 }
 
@@ -50,34 +48,51 @@ Law KmemCache<P>::audit_slab(Pfn slab, NodeId node) noexcept {
   return at == kNoObject ? Law::none : Law::chain_is_complete;
 }
 
+// A list, and what its slabs hold.
 template <PageSource P>
-Audit KmemCache<P>::audit_node(NodeId id) noexcept {
-  const NodeLists& node = *lists(id);
+Audit KmemCache<P>::audit_stretch(const Stretch& stretch, NodeId node, Sums& sums) noexcept {
   const auto broken = [&](Law law, Pfn slab = Pfn{}) { return Audit{law, name_, slab}; };
-  std::uint64_t objects = 0, in_use = 0;
-  std::uint32_t seen = 0, empty = 0;
+  std::uint32_t seen = 0;
   page::Link previous = page::Link::none;
-  for (page::Link link = node.first; link != page::Link::none; ++seen) {
-    const Pfn slab = node.slab_at(link);
-    if (seen == node.partial) return broken(Law::list_is_linked, slab);
+  for (page::Link link = stretch.first; link != page::Link::none; ++seen) {
+    const Pfn slab = stretch.slab_at(link);
+    if (seen == stretch.slabs || !stretch.holds(slab)) return broken(Law::list_is_linked, slab);
     const page::Descriptor* const head = pages_->find(slab);
     if (!is_ours(head)) return broken(Law::slab_is_ours, slab);
     if (head->previous() != previous) return broken(Law::list_is_linked, slab);
-    const Law law = audit_slab(slab, id);
+    const Law law = audit_slab(slab, node);
     if (law != Law::none) return broken(law, slab);
-    objects += objects_in_slab(*head);
-    in_use += head->objects_in_use();
-    if (head->objects_in_use() == 0) ++empty;
+    sums.objects += objects_in_slab(*head);
+    sums.in_use += head->objects_in_use();
+    sums.empty += head->objects_in_use() == 0;
     previous = link;
     link = head->next();
   }
-  if (seen != node.partial || previous != node.last) return broken(Law::list_is_linked);
-  if (node.partial > node.slabs || objects > node.objects) return broken(Law::counts_agree);
-  // What is not on the list is full.
-  if (node.objects - objects != node.in_use - in_use) return broken(Law::counts_agree);
-  const bool has_full = node.slabs > node.partial;
-  if (has_full != (node.objects > objects)) return broken(Law::counts_agree);
-  if (empty > packing_.min_partial) return broken(Law::few_are_empty);
+  sums.slabs += seen;
+  if (previous != stretch.last) return broken(Law::list_is_linked);
+  return {};
+}
+
+template <PageSource P>
+Audit KmemCache<P>::audit_node(NodeId id) noexcept {
+  const NodeLists& node = *lists(id);
+  const auto broken = [&](Law law) { return Audit{law, name_, Pfn{}}; };
+  for (const Stretch* stretch = &node.front; stretch != nullptr; stretch = stretch->next) {
+    const Pfn begin{std::uint64_t{stretch->index} << Stretch::kShift};
+    if (stretch->slabs != 0 && node.find(begin) != stretch) return broken(Law::stretches_differ);
+  }
+  Sums sums;
+  for (const Stretch* stretch = &node.front; stretch != nullptr; stretch = stretch->next) {
+    const Audit found = audit_stretch(*stretch, id, sums);
+    if (!found.holds()) return found;
+  }
+  if (sums.slabs != node.partial) return broken(Law::list_is_linked);
+  if (sums.objects > node.objects) return broken(Law::counts_agree);
+  // What is not on the lists is full.
+  if (node.objects - sums.objects != node.in_use - sums.in_use) return broken(Law::counts_agree);
+  const bool has_full = node.slabs() > node.partial;
+  if (has_full != (node.objects > sums.objects)) return broken(Law::counts_agree);
+  if (sums.empty > packing_.min_partial) return broken(Law::few_are_empty);
   return {};
 }
 
@@ -97,15 +112,14 @@ const void* KmemCache<P>::first_live() noexcept {
   for (std::size_t i = 0; i < nodes_; ++i) {
     NodeLists* const node = table()[i];
     if (node == nullptr) continue;
-    for (page::Link link = node->first; link != page::Link::none;) {
-      const Pfn slab = node->slab_at(link);
-      page::Descriptor& head = *pages_->find(slab);
-      link = head.next();
-      if (head.objects_in_use() == 0) continue;
+    const void* found = nullptr;
+    node->for_each_partial(*pages_, [&](Pfn slab, page::Descriptor& head) {
+      if (found != nullptr || head.objects_in_use() == 0) return;
       Place place{.state = ObjectState::live, .slab = slab, .head = &head, .index = 0};
       while (is_free(place)) ++place.index;
-      return slots(slab, head.order()).object(place.index);
-    }
+      found = slots(slab, head.order()).object(place.index);
+    });
+    if (found != nullptr) return found;
   }
   return nullptr;
 }

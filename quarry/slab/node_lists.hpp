@@ -1,79 +1,131 @@
 // quarry/slab/node_lists.hpp: what one cache keeps on one node (Linux's kmem_cache_node).
+//
+//   NodeLists   |front: stretch 2| counts |      front is where objects come from and where slabs are added
+//                     |next
+//                     v
+//   Stretch     |stretch 0| --> |stretch 5|      only those in which the node had slabs; most nodes have one
+//
+// The records further back are objects of "kmem_cache_node", like NodeLists itself. When another stretch is
+// to be in front, contents change places and no record moves, so the allocation's fast path looks at one place.
 #pragma once
 
-#include <cstdint>
-
-#include "quarry/slab/page_source.hpp"
+#include "quarry/slab/stretch.hpp"
 
 namespace quarry::slab {
 
-// Slabs with a free object stand on `partial`, most recently made first; full ones on no list at all, they
-// are only counted. The links are the descriptors' own: 1 + the slab's distance from the node's first frame
-// in slabs of the cache's least order, so that 32 bits reach 16 TiB into a node.
+// Laws: no two stretches with slabs have the same index; partial is the sum of the lists' lengths;
+// in_use <= objects.
 struct NodeLists {
-  Pfn start{};         // no slab of this node lies before it
-  unsigned shift = 0;  // the cache's least slab order
-  page::Link first = page::Link::none;
-  page::Link last = page::Link::none;
-  std::uint32_t partial = 0;  // slabs on the list
-  std::uint32_t slabs = 0;    // all of them, the full ones too. Law: partial <= slabs
-  std::uint64_t objects = 0;  // slots in all slabs
-  std::uint64_t in_use = 0;   // Law: in_use <= objects
+  Stretch front{};
+  std::uint64_t partial = 0;  // slabs on the lists
+  std::uint64_t objects = 0;  // slots in all slabs, the full ones too
+  std::uint64_t in_use = 0;
 
-  bool reaches(Pfn slab) const noexcept {
-    return start <= slab && ((slab - start).raw >> shift) < UINT32_MAX;
+  // The first stretch that counts slabs where `slab` is; null if none does.
+  const Stretch* find(Pfn slab) const noexcept {
+    const Stretch* stretch = &front;
+    while (stretch != nullptr && !stretch->holds(slab)) stretch = stretch->next;
+    return stretch;
   }
-  page::Link link_of(Pfn slab) const noexcept {
-    check(reaches(slab), "a slab out of its node's reach");
-    return static_cast<page::Link>(1 + static_cast<std::uint32_t>((slab - start).raw >> shift));
+  Stretch* find(Pfn slab) noexcept {
+    return const_cast<Stretch*>(static_cast<const NodeLists*>(this)->find(slab));
   }
-  Pfn slab_at(page::Link link) const noexcept {
-    check(link != page::Link::none, "no slab here");
-    return start + PageCount{std::uint64_t{static_cast<std::uint32_t>(link) - 1} << shift};
+  std::uint64_t slabs() const noexcept {
+    std::uint64_t sum = 0;
+    for (const Stretch* stretch = &front; stretch != nullptr; stretch = stretch->next) sum += stretch->slabs;
+    return sum;
+  }
+
+  // Whether a slab at `slab` can be counted without another record.
+  bool has_record_for(Pfn slab) noexcept { return record_for(slab) != nullptr; }
+  // A record more; `fresh` lives as long as the lists do.
+  void add_record(Stretch& fresh) noexcept {
+    fresh.next = front.next;
+    front.next = &fresh;
+  }
+  // Counts a slab of `slots` objects, on no list yet, and brings its stretch to the front. Needs a record.
+  void count_slab(Pfn slab, std::uint16_t slots) noexcept {
+    Stretch* const stretch = record_for(slab);
+    check(stretch != nullptr, "a slab in a stretch without a record");
+    stretch->index = Stretch::index_of(slab);
+    ++stretch->slabs;
+    objects += slots;
+    bring_forward(*stretch);
+  }
+  // A slab of `slots` objects that stands on no list is no longer here.
+  void forget_slab(Pfn slab, std::uint16_t slots) noexcept {
+    --stretch_of(slab).slabs;
+    objects -= slots;
+  }
+
+  // The slab to take an object from; there is one, by `partial`.
+  //
+  // Cost      O(1), but for a walk over the stretches when the one in front has no partial slab left.
+  Pfn first_partial() noexcept {
+    Stretch* stretch = &front;
+    while (stretch->first == page::Link::none) {
+      stretch = stretch->next;
+      check(stretch != nullptr, "partial slabs on no list");
+    }
+    bring_forward(*stretch);
+    return front.slab_at(front.first);
   }
 
   // A new slab goes first, to be filled next; one that was full goes last, to gather more free objects before
   // anybody takes from it.
   template <PageSource P>
   void push_first(P& pages, Pfn slab) noexcept {
-    insert(pages, slab, page::Link::none, first);
+    Stretch& stretch = stretch_of(slab);
+    stretch.insert(pages, slab, page::Link::none, stretch.first);
+    ++partial;
   }
   template <PageSource P>
   void push_last(P& pages, Pfn slab) noexcept {
-    insert(pages, slab, last, page::Link::none);
+    Stretch& stretch = stretch_of(slab);
+    stretch.insert(pages, slab, stretch.last, page::Link::none);
+    ++partial;
   }
   template <PageSource P>
   void unlink(P& pages, Pfn slab) noexcept {
-    page::Descriptor& self = *pages.find(slab);
-    const page::Link next = self.next(), previous = self.previous();
-    join(pages, previous, next, next, previous);
-    self.set_next(page::Link::none);
-    self.set_previous(page::Link::none);
+    stretch_of(slab).unlink(pages, slab);
     --partial;
+  }
+  // Calls visit(slab, head) for each slab on the lists, which may take that slab away.
+  template <PageSource P, class Visit>
+  void for_each_partial(P& pages, Visit&& visit) noexcept {
+    for (const Stretch* stretch = &front; stretch != nullptr; stretch = stretch->next) {
+      for (page::Link link = stretch->first; link != page::Link::none;) {
+        const Pfn slab = stretch->slab_at(link);
+        page::Descriptor& head = *pages.find(slab);
+        link = head.next();
+        visit(slab, head);
+      }
+    }
   }
 
  private:
-  // Makes `before` point to `after_before` and `after` back to `before_after`; the list's own ends where there is none.
-  template <PageSource P>
-  void join(P& pages, page::Link before, page::Link after, page::Link after_before,
-            page::Link before_after) noexcept {
-    if (before == page::Link::none)
-      first = after_before;
-    else
-      pages.find(slab_at(before))->set_next(after_before);
-    if (after == page::Link::none)
-      last = before_after;
-    else
-      pages.find(slab_at(after))->set_previous(before_after);
+  Stretch& stretch_of(Pfn slab) noexcept {
+    Stretch* const found = find(slab);
+    check(found != nullptr, "a slab in a stretch without slabs");
+    return *found;
   }
-  template <PageSource P>
-  void insert(P& pages, Pfn slab, page::Link before, page::Link after) noexcept {
-    page::Descriptor& self = *pages.find(slab);
-    self.set_previous(before);
-    self.set_next(after);
-    join(pages, before, after, link_of(slab), link_of(slab));
-    ++partial;
+  // That of the slab's stretch; else one that counts nothing now and so may stand for any.
+  Stretch* record_for(Pfn slab) noexcept {
+    Stretch* found = find(slab);
+    for (Stretch* spare = &front; found == nullptr && spare != nullptr; spare = spare->next)
+      if (spare->slabs == 0) found = spare;
+    return found;
+  }
+  void bring_forward(Stretch& stretch) noexcept {
+    if (&stretch == &front) return;
+    const Stretch was = front;
+    Stretch* const behind = stretch.next;
+    front = stretch;
+    front.next = was.next;
+    stretch = was;
+    stretch.next = behind;
   }
 };
+static_assert(sizeof(Stretch) <= sizeof(NodeLists));  // one cache for both
 
 }  // namespace quarry::slab

@@ -2,6 +2,7 @@
 //
 //   first slab of "kmem_cache":            | kmem_cache itself | kmem_cache_node | free | ...
 //   first slab of "kmem_cache_node" on n:  | its own lists of node n | free | ...
+//     and on n in a further stretch:       | its own record of that stretch | free | ...
 //
 // Nothing is there before them, so each holds itself: their first slabs are laid out by hand and their first
 // objects taken from them. From then on every cache is an object of the one, its lists are objects of the other.
@@ -38,10 +39,12 @@ class SlabAllocator {
   // Errors    bad_argument: there is one. Nothing changed.
   Result<Done> shut_down() noexcept;
 
-  // Makes an empty cache: no slab yet, but its lists on every node with memory.
+  // Makes an empty cache: no slab yet, but its lists on every node with memory. Records for more stretches of
+  // a node come with the slabs there.
   //
   // Errors    bad_argument: a size or an alignment that cannot be (see packing_of). no_memory: for the cache
   //           itself. no_room: kMaxCaches are there. Nothing changed.
+  // Cost      O(nodes with memory + caches), however much memory they have.
   Result<Cache*> create(const CacheSpec& spec) noexcept;
 
   // Unmakes a cache whose objects are all free. While there are others it only loses its empty slabs, and lives on.
@@ -80,9 +83,9 @@ class SlabAllocator {
   Result<Done> boot_lists() noexcept;
   Result<Done> add_lists(Cache& cache) noexcept;
   void drop_lists(Cache& cache) noexcept;
-  void start_lists(NodeLists& lists, const zones::Node& node, const Packing& packing) noexcept;
   void dissolve() noexcept;
-  bool holds_itself(NodeId node) noexcept;
+  void dissolve_lists() noexcept;
+  void let_go(const void* record) noexcept;
 
   P* pages_;
   PackingRules rules_;

@@ -35,7 +35,7 @@ Result<Pfn> SlabAllocator<P>::boot_slab(const CacheSpec& spec, const Packing& pa
       return Error::out_of_range;
     }
     // The chain is laid by a model of the cache, which will stand in the slab's own first object.
-    Cache model{*pages_, spec, packing, 0, 0};
+    Cache model{*pages_, spec, packing, 0, 0, nullptr};
     model.fill(slab);
     return slab;
   }
@@ -58,22 +58,15 @@ Result<Done> SlabAllocator<P>::boot_caches() noexcept {
   // Two objects are taken by hand: the chain goes 0, 1, 2, ...
   page::Descriptor& head = *pages_->find(slab.value());
   std::byte* const memory = pages_->map(PfnRange{slab.value(), slab.value() + packing.order.pages()});
-  caches_ = ::new (static_cast<void*>(memory)) Cache{*pages_, cache_spec, packing, 0, node_ids_};
   lists_ = ::new (static_cast<void*>(memory + packing.size))
-      Cache{*pages_, lists_spec, lists_packing.value(), 1, node_ids_};
+      Cache{*pages_, lists_spec, lists_packing.value(), 1, node_ids_, nullptr};
+  caches_ = ::new (static_cast<void*>(memory)) Cache{*pages_, cache_spec, packing, 0, node_ids_, lists_};
   head.set_objects(packing.objects > 2 ? 2 : kNoObject, 2);
   slot(0) = caches_;
   slot(1) = lists_;
   first_ = caches_;
   caches_->next_ = lists_;
   return Done{};
-}
-
-template <PageSource P>
-void SlabAllocator<P>::start_lists(NodeLists& lists, const zones::Node& node,
-                                   const Packing& packing) noexcept {
-  lists = NodeLists{.start = Pfn{align_down(node.span.begin().raw, packing.order.pages().raw)},
-                    .shift = packing.small_order.raw()};
 }
 
 template <PageSource P>
@@ -93,14 +86,9 @@ Result<Done> SlabAllocator<P>::boot_lists() noexcept {
       continue;
     }
     lists_->fill(slab);
-    NodeLists& own = *::new (static_cast<void*>(memory)) NodeLists{};
-    start_lists(own, node, packing);
-    own.slabs = 1;
-    own.objects = packing.objects;
-    own.in_use = 1;
-    pages_->find(slab)->set_objects(packing.objects > 1 ? 1 : kNoObject, 1);
+    NodeLists& own = *::new (lists_->pop(slab)) NodeLists{.in_use = 1};
+    lists_->enlist(own, slab);
     lists_->table()[static_cast<std::size_t>(node.id)] = &own;
-    if (packing.objects > 1) own.push_first(*pages_, slab);
     any = true;
   }
   if (!any) return Error::no_memory;
@@ -111,18 +99,38 @@ Result<Done> SlabAllocator<P>::boot_lists() noexcept {
   // kmem_cache: its first slab gets onto the list of its node.
   const Result<Pfn> slab = head_of(*pages_, pages_->pfn_of(caches_).value());
   NodeLists& home = caches_->lists_of(slab.value());
-  home.slabs = 1;
-  home.objects = caches_->packing().objects;
   home.in_use = 2;
-  if (home.objects > 2) home.push_first(*pages_, slab.value());
+  caches_->enlist(home, slab.value());
   return Done{};
 }
 
-// Whether kmem_cache_node's lists of `node` lie in a slab that boot_lists() laid out on that node.
+// An object of kmem_cache_node is no more; nor is its slab, when it was the last one there.
 template <PageSource P>
-bool SlabAllocator<P>::holds_itself(NodeId node) noexcept {
-  const NodeLists* const own = lists_->lists(node);
-  return own != nullptr && pages_->node_of(pages_->pfn_of(own).value()) == node;
+void SlabAllocator<P>::let_go(const void* record) noexcept {
+  const Pfn slab = head_of(*pages_, pages_->pfn_of(record).value()).value();
+  page::Descriptor& head = *pages_->find(slab);
+  check(head.objects_in_use() != 0, "a record in an empty slab");
+  const auto left = static_cast<std::uint16_t>(head.objects_in_use() - 1);
+  head.set_objects(head.free_object(), left);
+  if (left == 0) lists_->drop_pages(slab);
+}
+
+// Takes kmem_cache_node apart once all that is left in it are its own records. They may lie in each other's slabs in
+// any way, so slabs are no longer looked up through them: each goes with the last record in it.
+template <PageSource P>
+void SlabAllocator<P>::dissolve_lists() noexcept {
+  lists_->shrink();
+  for (std::size_t i = 0; i < node_ids_; ++i) {
+    NodeLists* const own = lists_->table()[i];
+    if (own == nullptr) continue;
+    lists_->table()[i] = nullptr;
+    for (const Stretch* stretch = own->front.next; stretch != nullptr;) {
+      const Stretch* const gone = stretch;
+      stretch = stretch->next;
+      let_go(gone);
+    }
+    let_go(own);
+  }
 }
 
 // Takes the two caches apart, finished or not: each thing before the one that it lies in.
@@ -132,21 +140,7 @@ void SlabAllocator<P>::dissolve() noexcept {
     const Pfn home = head_of(*pages_, pages_->pfn_of(caches_).value()).value();
     caches_->shrink();
     drop_lists(*caches_);
-    lists_->shrink();
-    for (std::size_t i = 0; i < node_ids_; ++i) {
-      NodeLists*& guest = lists_->table()[i];
-      if (guest == nullptr || holds_itself(static_cast<NodeId>(i))) continue;
-      NodeLists* const gone = guest;
-      guest = nullptr;
-      check(static_cast<bool>(lists_->free(gone)), "lists that were not there");
-    }
-    lists_->shrink();
-    for (std::size_t i = 0; i < node_ids_; ++i) {
-      const NodeLists* const own = lists_->table()[i];
-      if (own == nullptr) continue;
-      check(own->slabs == 1 && own->in_use == 1, "lists that nobody dropped");
-      lists_->drop_pages(head_of(*pages_, pages_->pfn_of(own).value()).value());
-    }
+    dissolve_lists();
     caches_->drop_pages(home);
   }
   for (Cache**& chunk : chunks_) {

@@ -52,19 +52,23 @@ Result<Done> SlabAllocator<P>::add_lists(Cache& cache) noexcept {
     if (node.present.raw == 0 || cache.lists(node.id) != nullptr) continue;
     const Result<void*> memory = lists_->alloc({.node = node.id});
     if (!memory) return memory.error();
-    NodeLists* const lists = ::new (memory.value()) NodeLists{};
-    start_lists(*lists, node, cache.packing());
-    cache.table()[static_cast<std::size_t>(node.id)] = lists;
+    cache.table()[static_cast<std::size_t>(node.id)] = ::new (memory.value()) NodeLists{};
   }
   return Done{};
 }
 
+// The lists of a cache without slabs, or of one whose slabs are dealt with elsewhere; not kmem_cache_node's.
 template <PageSource P>
 void SlabAllocator<P>::drop_lists(Cache& cache) noexcept {
   for (std::size_t i = 0; i < node_ids_; ++i) {
     NodeLists* const lists = cache.table()[i];
     if (lists == nullptr) continue;
     cache.table()[i] = nullptr;
+    for (Stretch* stretch = lists->front.next; stretch != nullptr;) {
+      Stretch* const gone = stretch;
+      stretch = stretch->next;
+      check(static_cast<bool>(lists_->free(gone)), "a record that was not there");
+    }
     check(static_cast<bool>(lists_->free(lists)), "lists that were not there");
   }
 }
@@ -79,7 +83,7 @@ auto SlabAllocator<P>::create(const CacheSpec& spec) noexcept -> Result<Cache*> 
   const Result<void*> memory = caches_->alloc();
   if (!memory) return memory.error();
   Cache* const cache = ::new (memory.value())
-      Cache{*pages_, spec, packing.value(), static_cast<std::uint16_t>(id.value()), node_ids_};
+      Cache{*pages_, spec, packing.value(), static_cast<std::uint16_t>(id.value()), node_ids_, lists_};
   const Result<Done> lists = add_lists(*cache);
   if (!lists) {
     drop_lists(*cache);

@@ -27,9 +27,10 @@ struct CacheStats {
 // What audit() checks, in this order.
 enum class Law : std::uint8_t {
   none,                 // all of them hold
-  list_is_linked,       // the partial list is as long as its count, and its links agree both ways
-  slab_is_ours,         // each slab on it has a descriptor of state slab, this cache's number and node
-  partial_is_not_full,  // each slab on it has a free object
+  stretches_differ,     // no two stretches of a node that count slabs are the same
+  list_is_linked,       // partial lists stay in their stretch, add up to the node's count, and link both ways
+  slab_is_ours,         // each slab on them has a descriptor of state slab, this cache's number and node
+  partial_is_not_full,  // each slab on them has a free object
   chain_is_complete,    // a slab's chain holds every object that is not in use, once
   seals_hold,           // nobody wrote to a free object
   counts_agree,         // the node's counts are the sums over its slabs, those not on the list being full
@@ -39,14 +40,9 @@ enum class Law : std::uint8_t {
 
 // "slab_is_ours", and so on: the enumerator's own words.
 constexpr TextView name_of(Law law) noexcept {
-  constexpr const char* names[] = {"none",
-                                   "list_is_linked",
-                                   "slab_is_ours",
-                                   "partial_is_not_full",
-                                   "chain_is_complete",
-                                   "seals_hold",
-                                   "counts_agree",
-                                   "few_are_empty",
+  constexpr const char* names[] = {"none",         "stretches_differ",    "list_is_linked",
+                                   "slab_is_ours", "partial_is_not_full", "chain_is_complete",
+                                   "seals_hold",   "counts_agree",        "few_are_empty",
                                    "ids_agree"};
   return names[static_cast<unsigned>(law)];
 }

@@ -7,8 +7,9 @@
 namespace quarry::slab::testing {
 
 struct Machine {
-  explicit Machine(TestPages::Memory& memory, PackingRules rules = {}) noexcept
-      : pages{memory}, slabs{pages, rules} {}
+  explicit Machine(TestPages::Memory& memory, PackingRules rules = {},
+                   Spread spread = Spread::together) noexcept
+      : pages{memory, spread}, slabs{pages, rules} {}
   TestPages pages;
   SlabAllocator<TestPages> slabs;
 
@@ -24,13 +25,13 @@ struct Machine {
 };
 
 // One machine at a time, in memory that needs no stack and no constructor.
-inline Machine& new_machine(PackingRules rules = {}) noexcept {
+inline Machine& new_machine(PackingRules rules = {}, Spread spread = Spread::together) noexcept {
   static TestPages::Memory memory;
   alignas(Machine) static std::byte place[sizeof(Machine)];
-  return *::new (static_cast<void*>(place)) Machine{memory, rules};
+  return *::new (static_cast<void*>(place)) Machine{memory, rules, spread};
 }
-inline Machine& booted_machine(PackingRules rules = {}) noexcept {
-  Machine& machine = new_machine(rules);
+inline Machine& booted_machine(PackingRules rules = {}, Spread spread = Spread::together) noexcept {
+  Machine& machine = new_machine(rules, spread);
   check(static_cast<bool>(machine.slabs.boot()), "the test machine does not boot");
   return machine;
 }
