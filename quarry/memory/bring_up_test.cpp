@@ -1,0 +1,152 @@
+#include "quarry/memory/bring_up.hpp"
+
+#include "quarry/base/geometries.hpp"
+#include "quarry/buddy/page_allocator_impl.hpp"
+#include "quarry/memory/exercise.hpp"
+#include "quarry/memory/metadata.hpp"
+#include "tests/test.hpp"
+
+namespace quarry::memory {
+namespace {
+
+constexpr PageSize k4K{12};
+
+// A few megabytes of this program that stand for a machine's RAM from 1 MiB up.
+struct Ram {
+  static constexpr std::uint64_t kBase = 1u << 20;
+  std::span<std::byte> bytes;
+
+  std::byte* at(PhysRange range) const noexcept {
+    const std::uint64_t end = kBase + bytes.size();
+    if (range.empty() || range.begin().raw < kBase || end < range.end().raw) return nullptr;
+    return bytes.data() + static_cast<std::size_t>(range.begin().raw - kBase);
+  }
+};
+
+struct Platform {
+  static constexpr auto kFeatures = port::Feature::none;
+  const Ram* ram;
+  std::byte* map(PfnRange pages) const noexcept {
+    return ram->at({k4K.address_of(pages.begin()), k4K.address_of(pages.end())});
+  }
+  Result<Pfn> pfn_of(const void* pointer) const noexcept {
+    const auto offset =
+        reinterpret_cast<std::uintptr_t>(pointer) - reinterpret_cast<std::uintptr_t>(ram->bytes.data());
+    if (offset >= ram->bytes.size()) return Error::out_of_range;
+    return k4K.pfn_down(PhysAddr{Ram::kBase + offset});
+  }
+};
+
+// One whole machine: its description, its RAM, and the system that it is booted into.
+struct Bench {
+  firmware::MapEntry map[2];  // a map of one entry would count as none, as in Linux
+  boot::Machine machine;
+  Ram ram;
+  Arena arena;
+  EarlySystem* early = nullptr;
+  Stage reached = Stage::done;
+
+  Bench(std::span<std::byte> memory, std::span<std::byte> tables) noexcept
+      : map{{PhysAddr{Ram::kBase}, Bytes{memory.size()}, firmware::MapType::usable},
+            {PhysAddr{0xf0000}, Bytes{0x10000}, firmware::MapType::reserved}},
+        ram{memory},
+        arena{tables} {
+    machine.arch = boot::Arch::x86_64;
+    machine.geometry = k4KSparse;
+    machine.map = map;
+    machine.limits.real_mode_size = Bytes{0};
+    EarlyConfig config;
+    config.direct_map = {
+        &ram, [](void* self, PhysRange range) noexcept { return static_cast<Ram*>(self)->at(range); }};
+    if (auto made = EarlySystem::make(machine, arena, config)) early = made.value();
+  }
+
+  using System = PageSystem<k4KSparse, Platform>;
+};
+
+constinit std::byte memory_here[4u << 20] = {}, memory_there[3u << 20] = {};
+constinit std::byte tables_here[256u << 10] = {}, tables_there[256u << 10] = {};
+
+void forget(std::span<std::byte> memory) noexcept { __builtin_memset(memory.data(), 0, memory.size()); }
+
+}  // namespace
+
+// Goal: everything from the map to kmalloc works out of RAM alone, and nothing is left behind.
+// Method: native mode on four megabytes, put to use, audited.
+TEST(a_small_machine_comes_up_and_kmalloc_works) {
+  forget(memory_here);
+  forget(tables_here);
+  Bench bench{memory_here, tables_here};
+  expect(bench.early != nullptr);
+  if (bench.early == nullptr) return;
+  Bench::System system{*bench.early, Platform{&bench.ram}, metadata_in_ram(*bench.early), {}};
+  expect(static_cast<bool>(bring_up(*bench.early, system, bench.reached)));
+  expect_equal(bench.reached, Stage::done);
+  if (bench.reached != Stage::done) return;
+  expect(exercise_pages(system).complaint.empty());
+  expect(exercise_kmalloc(system).complaint.empty());
+  expect(exercise_cache(system).complaint.empty());
+  const auto object = system.kmalloc().kmalloc(100);
+  expect(static_cast<bool>(object));
+  if (object) expect(Platform{&bench.ram}.pfn_of(object.value()).value() >= Pfn{Ram::kBase >> 12});
+  // Its own descriptors lie in its RAM and are not handed out.
+  expect(system.counts().from_memblock < PageCount{sizeof memory_here >> 12});
+  expect(!bench.early->memblock().audit());
+}
+
+// Goal: no state is shared.
+// Method: the second machine's bring-up changes not one count of the first, and the other way round.
+TEST(two_machines_come_up_side_by_side) {
+  forget(memory_here), forget(memory_there), forget(tables_here), forget(tables_there);
+  Bench here{memory_here, tables_here}, there{memory_there, tables_there};
+  expect(here.early != nullptr && there.early != nullptr);
+  if (here.early == nullptr || there.early == nullptr) return;
+  Bench::System first{*here.early, Platform{&here.ram}, metadata_in_ram(*here.early), {}};
+  Bench::System second{*there.early, Platform{&there.ram}, metadata_in_ram(*there.early), {}};
+  expect(static_cast<bool>(bring_up(*here.early, first, here.reached)));
+  if (here.reached != Stage::done) return;
+  const auto before = first.counts().from_memblock;
+  const auto free_before = first.allocator().free_pages_of(0);
+  expect(static_cast<bool>(bring_up(*there.early, second, there.reached)));
+  if (there.reached != Stage::done) return;
+  expect(second.counts().from_memblock < before);
+  expect_equal(first.allocator().free_pages_of(0), free_before);
+  expect(!first.allocator().audit() && !second.allocator().audit());
+}
+
+// Goal: a machine that cannot hold its own tables is refused, by stage, without a crash.
+TEST(a_machine_too_small_for_its_metadata_is_refused) {
+  forget(memory_here), forget(tables_here);
+  Bench bench{std::span{memory_here}.first(64u << 10), tables_here};
+  expect(bench.early != nullptr);
+  if (bench.early == nullptr) return;
+  Bench::System system{*bench.early, Platform{&bench.ram}, metadata_in_ram(*bench.early), {}};
+  const auto done = bring_up(*bench.early, system, bench.reached);
+  expect(!done);
+  if (!done) expect_equal(done.error(), Error::no_memory);
+  expect(bench.reached != Stage::done);
+}
+
+TEST(an_arena_too_small_for_the_tables_is_refused) {
+  Bench bench{memory_here, std::span{tables_here}.first(512)};
+  expect(bench.early == nullptr);
+}
+
+// Goal: a system of another geometry than the machine's says so before it touches anything.
+TEST(a_machine_of_another_geometry_is_refused) {
+  forget(memory_here), forget(tables_here);
+  Bench bench{memory_here, tables_here};
+  expect(bench.early != nullptr);
+  if (bench.early == nullptr) return;
+  bench.machine.geometry = k4KFlat;
+  Bench::System system{*bench.early, Platform{&bench.ram}, metadata_in_ram(*bench.early), {}};
+  expect_equal(system.describe_pages().error(), Error::bad_geometry);
+}
+
+TEST(every_stage_has_a_name) {
+  expect(name_of(Stage::early) == TextView{"early"});
+  expect(name_of(Stage::hand_over) == TextView{"hand-over"});
+  expect(name_of(Stage::done) == TextView{"done"});
+}
+
+}  // namespace quarry::memory

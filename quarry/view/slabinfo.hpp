@@ -1,0 +1,17 @@
+// quarry/view/slabinfo.hpp: caches in the text of /proc/slabinfo.
+#pragma once
+
+#include "quarry/base/text.hpp"
+#include "quarry/slab/stats.hpp"
+
+namespace quarry::view {
+
+// The two lines at the top of the file.
+void print_slabinfo_header(TextSink& out) noexcept;
+
+// One cache's line. As in Linux, every slab counts as active, and the tunables of another age are 0.
+//
+// Source    Linux 6.1, mm/slab_common.c, "cache_show" (format).
+void print_slabinfo_line(TextSink& out, const slab::CacheStats& cache) noexcept;
+
+}  // namespace quarry::view
