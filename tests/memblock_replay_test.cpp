@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "linux/memblock_tables.hpp"
 #include "quarry/early/memblock.hpp"
 
 namespace quarry::early {
@@ -58,7 +59,7 @@ std::vector<Region> regions_of(const json& dumped, NodeId unsaid) {
 }
 
 // The bytes of a table, whatever its flags and nodes.
-std::vector<std::pair<std::uint64_t, std::uint64_t>> bytes_of(std::span<const Region> regions) {
+std::vector<std::pair<std::uint64_t, std::uint64_t>> bytes_of(Regions regions) {
   std::vector<std::pair<std::uint64_t, std::uint64_t>> runs;
   for (const Region& at : regions) {
     if (!runs.empty() && runs.back().second == at.base.raw)
@@ -244,7 +245,7 @@ class Replay {
     const std::vector<Region> reserved = regions_of(op.at("reserved"), kAnyNode);
     counts_.same_reserved += bytes_of(memblock_->reserved().view()) == bytes_of(reserved);
     take_over_memory(op);
-    take_over_reserved(reserved);
+    must(lnx::take_over_reserved(*memblock_, reserved));
     const std::vector<std::string> printed = dumps_in(log_);
     ASSERT_LT(dump_index_, printed.size());
     std::string text;
@@ -262,32 +263,8 @@ class Replay {
     seen_dump_ = true;
   }
 
-  // Changes what differs and nothing else, so that totals and table sizes stay ours.
   void take_over_memory(const json& op) {
-    const std::vector<Region> want = regions_of(op.at("memory"), unsaid_);
-    PhysAddr at{0};
-    for (const Region& region : want) {
-      if (memblock_->overlaps_memory({at, region.base})) must(memblock_->remove({at, region.base}, "dump"));
-      at = region.end();
-    }
-    must(memblock_->remove({at, PhysAddr{UINT64_MAX}}, "dump"));
-    for (const Region& region : want) {
-      must(memblock_->add(region.range(), "dump", Flags::none, region.node));
-      must(memblock_->set_node(region.range(), region.node));
-      if (has(region.flags, Flags::hotplug)) must(memblock_->mark_hotplug(region.range()));
-      if (has(region.flags, Flags::mirror)) must(memblock_->mark_mirror(region.range()));
-      if (has(region.flags, Flags::nomap)) must(memblock_->mark_nomap(region.range()));
-    }
-  }
-  void take_over_reserved(const std::vector<Region>& want) {
-    PhysAddr at{0};
-    for (const Region& region : want) {
-      if (memblock_->is_region_reserved({at, region.base})) must(memblock_->free({at, region.base}, "dump"));
-      at = region.end();
-      must(memblock_->reserve(region.range(), "dump"));
-      must(memblock_->set_reserved_node(region.range(), region.node));
-    }
-    must(memblock_->free({at, PhysAddr{UINT64_MAX}}, "dump"));
+    must(lnx::take_over_memory(*memblock_, regions_of(op.at("memory"), unsaid_)));
   }
 
   // What debugfs shows of the reserved table once the machine is up (arm and arm64 keep it).

@@ -28,6 +28,23 @@ TextView name_of(HookPoint point) noexcept {
   return "";
 }
 
+namespace {
+
+// Of an error that a step hands on: the step's name stands before it.
+TextView words_of(Error error) noexcept {
+  switch (error) {
+    case Error::no_memory: return "no memory is left for what it allocates";
+    case Error::no_room: return "a table of the embedder's is full";
+    case Error::too_early: return "a table is full and may not grow yet";
+    case Error::bad_table:
+    case Error::truncated_table: return "what firmware left is malformed";
+    case Error::overflow: return "an address or a size does not fit in 64 bits";
+    default: return "what it needs is not there";
+  }
+}
+
+}  // namespace
+
 Error State::fail(Error error, TextView what, Bytes needed, Bytes largest_hole) noexcept {
   failure = {.error = error, .step = step, .what = what, .needed = needed, .largest_hole = largest_hole};
   return error;
@@ -67,7 +84,7 @@ Result<Done> run_step(State& state, const Step& step, const StepObserver& observ
   const auto done = step.run(state);
   // A step that hands an error of another room on has not said more about it.
   if (!done && (state.failure.error != done.error() || state.failure.step != step.name))
-    state.fail(done.error(), step.about);
+    state.fail(done.error(), words_of(done.error()));
   if (observer.after != nullptr) observer.after(observer.self, step, state);
   return done;
 }

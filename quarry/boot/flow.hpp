@@ -120,6 +120,7 @@ struct Failure {
   TextView what;          // one clause: what was wanted and why it cannot be
   Bytes needed{0};        // 0: it was not about a size
   Bytes largest_hole{0};  // the largest free range there was, when it was about a size
+  PhysRange where{};      // the memory that it is about; may be empty
 };
 
 // One machine on its way from description to memory system. Nothing here is global; all lists live in `arena`.

@@ -135,10 +135,17 @@ Result<Done> zone_sizes_init(State& state) noexcept {
   if (state.machine.limits.has_zone_dma) state.zone_limits.dma = up_to(kDmaEnd);
   if (state.machine.limits.has_zone_dma32) state.zone_limits.dma32 = up_to(kDma32End);
   state.zone_limits.normal = state.max_low_pfn;
-  for (const early::Region& region : state.memblock.memory().view())
-    if (region.node == early::kAnyNode)
-      return state.fail(Error::bad_table, "memory belongs to no node; Linux 6.1 does not survive that",
-                        region.size);
+  for (const early::Region& region : state.memblock.memory().view()) {
+    if (region.node != early::kAnyNode) continue;
+    // Nodes end where the kernel's physical addresses do, and memblock has what lies beyond nevertheless.
+    const bool is_beyond =
+        state.machine.limits.phys_bits < 64 && region.base.raw >> state.machine.limits.phys_bits != 0;
+    const Error error = state.fail(
+        Error::bad_table, is_beyond ? "memory beyond the addresses that the kernel can use belongs to no node"
+                                    : "memory belongs to no node");
+    state.failure.where = region.range();
+    return error;
+  }
   return Done{};
 }
 

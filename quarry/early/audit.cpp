@@ -22,14 +22,17 @@ const char* name_of(Law law) noexcept {
     case Law::sorted_and_disjoint: return "sorted_and_disjoint";
     case Law::merged: return "merged";
     case Law::known_flags: return "known_flags";
+    case Law::rings_turn_inside: return "rings_turn_inside";
     case Law::total_is_sum: return "total_is_sum";
     case Law::one_node_without_numa: return "one_node_without_numa";
+    case Law::nothing_fits_above_ceilings: return "nothing_fits_above_ceilings";
   }
   return "";
 }
 
 std::optional<Law> audit(const AuditedTable& table, const AuditLimits& limits) noexcept {
   if (table.regions.size() > table.max) return Law::count_within_max;
+  if (!table.regions.are_rings_sound()) return Law::rings_turn_inside;
   std::uint64_t total = table.trimmed.raw;
   for (std::size_t i = 0; i < table.regions.size(); ++i) {
     const Region& region = table.regions[i];

@@ -3,15 +3,14 @@
 
 #include <cstddef>
 #include <optional>
-#include <span>
 
-#include "quarry/early/region.hpp"
 #include "quarry/early/region_table.hpp"
 
 namespace quarry::early {
 
 enum class Law : std::uint8_t {
   count_within_max,       // a table has no more regions than its storage holds
+  rings_turn_inside,      // no ring of a large table is turned by more than its size
   no_empty_region,        // each region has a byte
   inside_address_space,   // no region ends above the largest address
   sorted_and_disjoint,    // each region begins at or above the end of the one before
@@ -19,12 +18,14 @@ enum class Law : std::uint8_t {
   known_flags,            // no flag but the four
   total_is_sum,           // the total counts each byte once, and what trimming left uncounted
   one_node_without_numa,  // without NUMA all regions are of node 0
+  // Memblock's own: where searches begin lower than asked, nothing fits above.
+  nothing_fits_above_ceilings,
 };
 const char* name_of(Law law) noexcept;
 
 // A table as numbers, so that the audit can be shown any table.
 struct AuditedTable {
-  std::span<const Region> regions{};
+  Regions regions{};
   std::size_t max = 0;
   Bytes total{};
   Bytes trimmed{};

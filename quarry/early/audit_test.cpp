@@ -10,7 +10,7 @@ constexpr Region region(std::uint64_t base, std::uint64_t size, Flags flags = Fl
   return {PhysAddr{base}, Bytes{size}, flags, node};
 }
 
-void expect_broken(Law law, std::span<const Region> regions, std::uint64_t total,
+void expect_broken(Law law, Regions regions, std::uint64_t total,
                    AuditLimits limits = {}) noexcept {
   const auto found = audit({.regions = regions, .max = 2, .total = Bytes{total}}, limits);
   expect(found.has_value());

@@ -11,7 +11,7 @@ constexpr PhysAddr lower(PhysAddr a, PhysAddr b) noexcept { return a < b ? a : b
 
 template <Walk kWalk>
 FreeCursor<kWalk>::FreeCursor(const WalkBounds& bounds) noexcept : bounds_{bounds} {
-  const std::span<const Region> memory = bounds.memory->view();
+  const Regions memory = bounds.memory->view();
   if constexpr (kWalk == Walk::upwards) {
     region_ = first_ending_above(memory, bounds.window.begin());
     if (bounds.taken != nullptr) gap_ = first_ending_above(bounds.taken->view(), bounds.window.begin());
@@ -24,10 +24,13 @@ FreeCursor<kWalk>::FreeCursor(const WalkBounds& bounds) noexcept : bounds_{bound
 
 template <Walk kWalk>
 void FreeCursor<kWalk>::advance() noexcept {
-  if constexpr (kWalk == Walk::upwards)
+  if constexpr (kWalk == Walk::upwards) {
+    gap_ += static_cast<std::size_t>(next_ - run_);
+    next_ = run_ = run_end_ = nullptr;
     advance_up();
-  else
+  } else {
     advance_down();
+  }
 }
 
 // Gap `gap_`: from the end of the taken region below it to the begin of the one above it.
@@ -59,11 +62,27 @@ void FreeCursor<kWalk>::advance_up() noexcept {
       const PhysRange free = gap();
       if (free.begin() >= lower(region.end(), bounds_.window.end())) break;
       if (!arrive(region, free)) continue;
-      ++(region.end() <= free.end() ? region_ : gap_);
+      if (region.end() <= free.end()) {
+        ++region_;
+      } else {
+        ++gap_;
+        prepare_steps(region);
+      }
       return;
     }
   }
   done_ = true;
+}
+
+// After a gap that ends inside `region`: what lies before gap `gap_` is a taken region.
+template <Walk kWalk>
+void FreeCursor<kWalk>::prepare_steps(const Region& region) noexcept {
+  const std::span<const Region> run = bounds_.taken->view().run_from(gap_);
+  next_ = run_ = run.data();
+  run_end_ = run.data() + run.size();
+  floor_ = (*bounds_.taken)[gap_ - 1].end();
+  limit_ = lower(region.end(), bounds_.window.end());
+  seen_ = versions();
 }
 
 // The mirror image: whichever begins last is done with.

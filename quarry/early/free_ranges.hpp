@@ -1,7 +1,8 @@
 // quarry/early/free_ranges.hpp: walks over memory, over what of it is free, and over its page frames.
 //
-// A walk is a pair of indices and keeps no copy: a table may grow while it runs, and a reservation made
-// behind the cursor does no harm, as in Linux.
+// A walk is a pair of indices: a table may grow while it runs, and a reservation made behind the cursor does no
+// harm, as in Linux. As long as no table changes, a walk upwards goes from region to region without looking
+// the index up.
 //
 //   memory     |== 0 ==|   |====== 1 ======|
 //   taken   |0|      |1|       |2|
@@ -35,6 +36,7 @@ struct Filter {
     if (has(region.flags, Flags::nomap) && !has(flags, Flags::nomap)) return false;
     return !has(region.flags, Flags::driver_managed) || has(flags, Flags::driver_managed);
   }
+  friend constexpr bool operator==(const Filter&, const Filter&) noexcept = default;
 };
 
 enum class Walk : std::uint8_t { upwards, downwards };
@@ -57,13 +59,28 @@ class FreeCursor {
   const MemoryRange& operator*() const noexcept { return here_; }
   const MemoryRange* operator->() const noexcept { return &here_; }
   FreeCursor& operator++() noexcept {
+    if constexpr (kWalk == Walk::upwards)
+      if (step_up()) return *this;
     advance();
     return *this;
   }
   friend bool operator==(const FreeCursor& at, WalkEnd) noexcept { return at.done_; }
 
  private:
+  // Goes to the next gap when it lies in the region of the last one and nothing has changed.
+  bool step_up() noexcept {
+    if (next_ == run_end_ || versions() != seen_) return false;
+    const PhysAddr begin = floor_, end = next_->base;
+    if (begin >= end || end >= limit_) return false;
+    here_.range = PhysRange{begin, end};
+    floor_ = next_->end();
+    ++next_;
+    return true;
+  }
+  // Changes when one of the tables does.
+  std::uint64_t versions() const noexcept { return bounds_.memory->version() + bounds_.taken->version(); }
   void advance() noexcept;
+  void prepare_steps(const Region& region) noexcept;
   void advance_up() noexcept;
   void advance_down() noexcept;
   PhysRange gap() const noexcept;
@@ -74,6 +91,15 @@ class FreeCursor {
   std::size_t region_ = 0;  // upwards: this region is next; downwards: the one below this index is
   std::size_t gap_ = 0;     // the next gap, 0 .. number of taken regions
   bool done_ = false;
+  // Of walks upwards, while versions() is `seen_`: the taken region above the next gap, from where to where regions
+  // lie one behind the other (the first one is above gap `gap_`), where the next gap begins, and where the
+  // region of memory ends.
+  const Region* next_ = nullptr;
+  const Region* run_ = nullptr;
+  const Region* run_end_ = nullptr;
+  PhysAddr floor_{};
+  PhysAddr limit_{};
+  std::uint64_t seen_ = 0;
 };
 extern template class FreeCursor<Walk::upwards>;
 extern template class FreeCursor<Walk::downwards>;

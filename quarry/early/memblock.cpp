@@ -40,18 +40,23 @@ NodeId Memblock::known(NodeId node) const noexcept {
 Result<Change> Memblock::add_range(Home& home, PhysRange range, Flags flags, NodeId node) noexcept {
   // A table that is all reserved may free its old place inside `range`: the pieces are counted anew.
   for (;;) {
-    const std::size_t pieces = missing_pieces(home.table.view(), range);
-    if (pieces == 0 || home.table.empty() || home.table.count() + pieces <= home.table.max()) break;
+    if (const auto change = home.table.add(range, flags, known(node))) return *change;
     if (const auto grown = double_array(home, range); !grown) return grown.error();
   }
-  return home.table.add(range, flags, known(node));
 }
 
 // Linux wants room for two more regions before it looks at what is there.
 Result<std::size_t> Memblock::remove_range(Home& home, PhysRange range) noexcept {
   if (range.empty()) return std::size_t{0};
   if (const auto room = make_room(home, 2, range); !room) return room.error();
-  return home.table.remove(range);
+  return take_out(home, range);
+}
+
+// For a removal that has room.
+std::size_t Memblock::take_out(Home& home, PhysRange range) noexcept {
+  const Removal removal = home.table.remove(range);
+  if (&home == &reserved_ && !range.empty()) ceilings_.lift(gap_before(home.table.view(), removal.at));
+  return removal.split;
 }
 
 Result<Done> Memblock::add(PhysRange range, TextView owner, Flags flags, NodeId node) noexcept {
@@ -81,6 +86,7 @@ Result<Done> Memblock::reserve(PhysRange range, TextView owner) noexcept {
   const PhysRange taken = capped(range);
   const auto change = add_range(reserved_, taken, Flags::none, kAnyNode);
   if (!change) return change.error();
+  if (!observer_.listens()) return Done{};
   observer_.tell({.action = Action::reserve,
                   .range = taken,
                   .owner = owner,
@@ -93,6 +99,7 @@ Result<Done> Memblock::free(PhysRange range, TextView owner) noexcept {
   const PhysRange freed = capped(range);
   const auto split = remove_range(reserved_, freed);
   if (!split) return split.error();
+  if (!observer_.listens()) return Done{};
   observer_.tell({.action = Action::free, .range = freed, .owner = owner, .pieces = split.value()});
   return Done{};
 }
@@ -128,6 +135,7 @@ std::array<PhysRange, 3> Memblock::discard() noexcept {
     home->table.reset(home->first_storage);
     home->place = {};
   }
+  ceilings_.forget();
   may_resize_ = false;
   return places;
 }
@@ -145,6 +153,7 @@ std::optional<Law> Memblock::audit() const noexcept {
                                table.is_merged()};
     if (const auto broken = early::audit(numbers, limits)) return broken;
   }
+  if (knows_ceilings() && !are_ceilings_true()) return Law::nothing_fits_above_ceilings;
   return std::nullopt;
 }
 

@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "quarry/early/audit.hpp"
+#include "quarry/early/ceilings.hpp"
 #include "quarry/early/config.hpp"
 #include "quarry/early/free_ranges.hpp"
 #include "quarry/early/observer.hpp"
@@ -83,7 +84,8 @@ class Memblock {
   //           no_memory: no gap fits on any rung.
   //           out_of_range: the answer is not in the direct map and so cannot be zeroed (the zeroing ones).
   //           And those above, when the reservation has no room. Nothing changed.
-  // Cost      O(log n + gaps passed) to find.
+  // Cost      O(log n + gaps passed) to find; downwards, those above where the last one of this kind or a smaller
+  //           one was found are not passed again (ceilings.hpp).
 
   // Any node, mirrored memory first.
   Result<PhysAddr> find_in_range(const Request& request) const noexcept;
@@ -199,6 +201,7 @@ class Memblock {
   WalkBounds bounds(const RegionTable* taken, NodeId node, Flags flags) const noexcept;
 
   Result<Change> add_range(Home& home, PhysRange range, Flags flags, NodeId node) noexcept;
+  std::size_t take_out(Home& home, PhysRange range) noexcept;
   Result<std::size_t> remove_range(Home& home, PhysRange range) noexcept;
   void cut_off(Home& home, PhysRange range, TextView owner) noexcept;
   Result<Done> change_flags(PhysRange range, Flags flags, Region (*changed)(Region, Flags),
@@ -213,8 +216,18 @@ class Memblock {
   void give_back(PhysRange old_place, PhysRange new_place) noexcept;
   void tell_growth(const Home& home, Result<PhysRange> place) const noexcept;
 
-  Result<Request> checked(const Request& request, TextView owner) const noexcept;
+  bool make_sound(Request& request, TextView owner) const noexcept;
   PhysRange window_of(const Request& request) const noexcept;
+  bool knows_ceilings() const noexcept { return ceilings_of_ == memory_.table.version(); }
+  bool are_ceilings_true() const noexcept;
+  // A place that fits, and before which reserved region it lies if the search knows.
+  struct Place {
+    PhysAddr at;
+    std::optional<std::size_t> gap{};
+  };
+  std::optional<Place> highest_place(const Request& request, const WalkBounds& where) const noexcept;
+  std::optional<Place> find_place(const Request& request, WalkBounds where) const noexcept;
+  WalkBounds rung_of(const Request& request, Flags flags) const noexcept;
   Result<PhysAddr> find_rung(const Request& request, Flags flags) const noexcept;
   Flags choose_flags() const noexcept;
   Result<Found> climb(const Request& request, NodePolicy policy, TextView owner) noexcept;
@@ -232,6 +245,8 @@ class Memblock {
   Home memory_;
   Home reserved_;
   std::optional<Home> physmem_;
+  Ceilings ceilings_;
+  std::uint64_t ceilings_of_ = 0;  // law: when it is the memory table's version, the ceilings are true
   bool has_mirror_ = false;
   bool may_resize_ = false;
 };

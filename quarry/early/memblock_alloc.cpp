@@ -21,18 +21,18 @@ std::optional<PhysAddr> lowest_fit(PhysRange gap, Bytes size, Bytes alignment) n
   return PhysAddr{at.value()};
 }
 
-std::optional<PhysAddr> highest_fit(PhysRange gap, Bytes size, Bytes alignment) noexcept {
-  if (gap.end().raw < size.raw) return std::nullopt;
-  const PhysAddr at{align_down(gap.end().raw - size.raw, alignment.raw)};
-  if (at < gap.begin()) return std::nullopt;
-  return at;
-}
-
 }  // namespace
 
 // Which memory regions a rung may look at.
 WalkBounds Memblock::bounds(const RegionTable* taken, NodeId node, Flags flags) const noexcept {
   return {&memory_.table, taken, {node, flags, config_.movable_node == MovableNode::on}};
+}
+
+// What one rung of the ladder searches.
+WalkBounds Memblock::rung_of(const Request& request, Flags flags) const noexcept {
+  WalkBounds where = bounds(&reserved_.table, request.node, flags);
+  where.window = window_of(request);
+  return where;
 }
 
 Flags Memblock::choose_flags() const noexcept { return has_mirror_ ? Flags::mirror : Flags::none; }
@@ -45,39 +45,84 @@ PhysRange Memblock::window_of(const Request& request) const noexcept {
   return {begin, higher(begin, end)};
 }
 
-Result<Request> Memblock::checked(const Request& request, TextView owner) const noexcept {
-  Request sound = request;
-  if (sound.alignment.raw == 0) {
-    sound.alignment = config_.cache_line;
-    tell_fallback(sound, owner, kNoAlignment);
+// Gives who asks for no alignment a cache line's.
+//
+// Returns   whether the request makes sense.
+bool Memblock::make_sound(Request& request, TextView owner) const noexcept {
+  if (request.alignment.raw == 0) {
+    request.alignment = config_.cache_line;
+    tell_fallback(request, owner, kNoAlignment);
   }
-  if (sound.size.raw == 0 || !is_power_of_two(sound.alignment.raw)) return Error::bad_argument;
-  return sound;
+  return request.size.raw != 0 && is_power_of_two(request.alignment.raw);
+}
+
+// The highest fit in the free ranges of `where`, which begin where a walk downwards would.
+std::optional<Memblock::Place> Memblock::highest_place(const Request& request,
+                                                       const WalkBounds& where) const noexcept {
+  const Regions memory = memory_.table.view(), taken = reserved_.table.view();
+  std::size_t gap = first_ending_above(taken, where.window.end());
+  // Mostly the window ends above all memory.
+  const bool is_open = memory.empty() || memory.back().base < where.window.end();
+  for (std::size_t i = is_open ? memory.size() : first_beginning_from(memory, where.window.end()); i > 0;
+       --i) {
+    const Region& region = memory[i - 1];
+    if (region.end() <= where.window.begin()) break;
+    if (!where.filter.takes(region)) continue;
+    const PhysAddr low = higher(region.base, where.window.begin());
+    const PhysAddr high = lower(region.end(), where.window.end());
+    PhysAddr end = gap < taken.size() ? taken[gap].base : PhysAddr{UINT64_MAX};
+    while (end > low) {
+      const PhysAddr floor = gap == 0 ? PhysAddr{0} : taken[gap - 1].end();
+      const std::uint64_t begin = higher(floor, low).raw, top = lower(end, high).raw;
+      if (top > begin && top - begin >= request.size.raw) {
+        const std::uint64_t at = (top - request.size.raw) & ~(request.alignment.raw - 1);
+        if (at >= begin) return Place{PhysAddr{at}, gap};
+      }
+      if (floor <= low) break;  // the next region of memory may share this gap
+      end = taken[--gap].base;
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<Memblock::Place> Memblock::find_place(const Request& request, WalkBounds where) const noexcept {
+  if (config_.direction == Direction::bottom_up) {
+    for (const MemoryRange& gap : FreeRanges<Walk::upwards>{where})
+      if (const auto at = lowest_fit(gap.range, request.size, request.alignment)) return Place{*at};
+    return std::nullopt;
+  }
+  if (knows_ceilings()) {
+    const PhysAddr end = ceilings_.of({request.size, request.alignment, where.filter, where.window.end()});
+    where.window = {where.window.begin(), higher(where.window.begin(), end)};
+  }
+  return highest_place(request, where);
 }
 
 Result<PhysAddr> Memblock::find_rung(const Request& request, Flags flags) const noexcept {
-  WalkBounds where = bounds(&reserved_.table, request.node, flags);
-  where.window = window_of(request);
-  if (config_.direction == Direction::bottom_up) {
-    for (const MemoryRange& gap : FreeRanges<Walk::upwards>{where})
-      if (const auto at = lowest_fit(gap.range, request.size, request.alignment)) return *at;
-  } else {
-    for (const MemoryRange& gap : FreeRanges<Walk::downwards>{where})
-      if (const auto at = highest_fit(gap.range, request.size, request.alignment)) return *at;
+  const auto place = find_place(request, rung_of(request, flags));
+  if (!place) return Error::no_memory;
+  return place->at;
+}
+
+// Whether each ceiling is where a search that knows of none ends, or above.
+bool Memblock::are_ceilings_true() const noexcept {
+  for (const auto& [wanted, highest] : ceilings_.known()) {
+    WalkBounds where{&memory_.table, &reserved_.table, wanted.filter, {PhysAddr{0}, wanted.top}};
+    const auto found = highest_place({.size = wanted.size, .alignment = wanted.alignment}, where);
+    if (found && found->at > highest) return false;
   }
-  return Error::no_memory;
+  return true;
 }
 
 Result<PhysAddr> Memblock::find_in_range_node(const Request& request, Flags flags) const noexcept {
-  const auto sound = checked(request, {});
-  if (!sound) return sound.error();
-  return find_rung(sound.value(), flags);
+  Request sound = request;
+  if (!make_sound(sound, {})) return Error::bad_argument;
+  return find_rung(sound, flags);
 }
 
 Result<PhysAddr> Memblock::find_in_range(const Request& request) const noexcept {
-  auto sound = checked(request, {});
-  if (!sound) return sound.error();
-  Request anywhere = sound.value();
+  Request anywhere = request;
+  if (!make_sound(anywhere, {})) return Error::bad_argument;
   anywhere.node = kAnyNode;
   const Flags flags = choose_flags();
   const auto found = find_rung(anywhere, flags);
@@ -87,12 +132,22 @@ Result<PhysAddr> Memblock::find_in_range(const Request& request) const noexcept 
 }
 
 Result<PhysAddr> Memblock::find_and_reserve(const Request& request, Flags flags) noexcept {
-  const auto found = find_rung(request, flags);
-  if (!found) return found;
-  const auto taken =
-      add_range(reserved_, PhysRange::sized(found.value(), request.size), Flags::none, kAnyNode);
+  if (!knows_ceilings()) ceilings_.forget();
+  ceilings_of_ = memory_.table.version();
+  const WalkBounds where = rung_of(request, flags);
+  const auto found = find_place(request, where);
+  if (!found) return Error::no_memory;
+  const auto [at, gap] = *found;
+  if (config_.direction == Direction::top_down)
+    ceilings_.learn({request.size, request.alignment, where.filter, where.window.end()}, at);
+  const PhysRange range = PhysRange::sized(at, request.size);
+  if (gap && !reserved_.table.empty()) {
+    const Region whole{range.begin(), range.size(), Flags::none, known(kAnyNode)};
+    if (reserved_.table.add_between(*gap, whole)) return at;
+  }
+  const auto taken = add_range(reserved_, range, Flags::none, kAnyNode);
   if (!taken) return taken.error();
-  return found;
+  return at;
 }
 
 // A rung also fails when the reservation has no room; if all do, that is the reason to report.
@@ -119,9 +174,9 @@ Result<Memblock::Found> Memblock::climb(const Request& request, NodePolicy polic
 
 Result<PhysAddr> Memblock::alloc_range_nid(const Request& request, NodePolicy policy,
                                            TextView owner) noexcept {
-  const auto sound = checked(request, owner);
-  if (!sound) return sound.error();
-  return told(sound.value(), climb(sound.value(), policy, owner), owner);
+  Request sound = request;
+  if (!make_sound(sound, owner)) return Error::bad_argument;
+  return told(sound, climb(sound, policy, owner), owner);
 }
 
 Result<PhysAddr> Memblock::phys_alloc_range(const Request& request, TextView owner) noexcept {
@@ -139,9 +194,9 @@ Result<PhysAddr> Memblock::phys_alloc_try_nid(const Request& request, TextView o
 
 Result<PhysAddr> Memblock::alloc_internal(const Request& request, NodePolicy policy, Contents contents,
                                           TextView owner) noexcept {
-  const auto sound = checked(request, owner);
-  if (!sound) return sound.error();
-  Request at_most = sound.value();
+  Request sound = request;
+  if (!make_sound(sound, owner)) return Error::bad_argument;
+  Request at_most = sound;
   if (at_most.max > config_.current_limit) at_most.max = config_.current_limit;
   auto found = climb(at_most, policy, owner);
   bool below_min = false;
@@ -151,13 +206,13 @@ Result<PhysAddr> Memblock::alloc_internal(const Request& request, NodePolicy pol
     found = climb(at_most, policy, owner);
     below_min = true;
   }
-  if (!found) return told(sound.value(), found, owner);
+  if (!found) return told(sound, found, owner);
   const PhysRange range = PhysRange::sized(found.value().at, at_most.size);
   if (contents == Contents::zeroed && !zero(range)) {
-    reserved_.table.remove(range);
-    return told(sound.value(), Error::out_of_range, owner);
+    take_out(reserved_, range);
+    return told(sound, Error::out_of_range, owner);
   }
-  return told(sound.value(), Found{found.value().at, found.value().rung, below_min}, owner);
+  return told(sound, Found{found.value().at, found.value().rung, below_min}, owner);
 }
 
 // Returns   false when there is a direct map and the range is not in it.
@@ -197,7 +252,7 @@ Result<PhysAddr> Memblock::steal(Bytes size, Bytes alignment, TextView owner) no
   const PhysRange range = PhysRange::sized(at.value(), size);
   // While it is still reserved, so that a memory table that has to grow for this does not grow into it.
   const auto split = remove_range(memory_, range);
-  reserved_.table.remove(range);  // undoes the reservation just made, for which there is room
+  take_out(reserved_, range);  // undoes the reservation just made, for which there is room
   observer_.tell({.action = Action::free, .range = range, .owner = owner});
   if (!split) return split.error();
   observer_.tell({.action = Action::remove, .range = range, .owner = owner, .pieces = split.value()});
@@ -206,6 +261,7 @@ Result<PhysAddr> Memblock::steal(Bytes size, Bytes alignment, TextView owner) no
 
 Result<PhysAddr> Memblock::told(const Request& request, const Result<Found>& found,
                                 TextView owner) const noexcept {
+  if (!observer_.listens()) return found ? Result<PhysAddr>{found.value().at} : found.error();
   Event event{.action = found ? Action::alloc : Action::alloc_failed,
               .range = found ? PhysRange::sized(found.value().at, request.size) : window_of(request),
               .node = request.node,

@@ -99,7 +99,8 @@ Result<Done> Memblock::double_array(Home& home, PhysRange for_whom) noexcept {
   home.table.move_to(storage.value());
   home.place = place.value();
   give_back(old_place, place.value());
-  if (&home == &reserved_) home.table.add(place.value(), Flags::none, known(kAnyNode));
+  if (&home == &reserved_)
+    check(home.table.add(place.value(), Flags::none, known(kAnyNode)).has_value(), "a grown table is full");
   tell_growth(home, place);
   return Done{};
 }

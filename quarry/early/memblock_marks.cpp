@@ -105,7 +105,7 @@ void Memblock::cut_off(Home& home, PhysRange range, TextView owner) noexcept {
   if (may_resize_ && !make_room(home, 2, range)) {
     // grow_failed was told; the cut needs no room.
   }
-  home.table.remove(range);
+  take_out(home, range);
   observer_.tell(
       {.action = &home == &memory_ ? Action::remove : Action::free, .range = range, .owner = owner});
 }

@@ -44,6 +44,8 @@ struct Observer {
   void* self = nullptr;
   void (*on)(void* self, const Event& event) noexcept = nullptr;
 
+  // Worth asking where events are many: then none is made up that nobody hears.
+  bool listens() const noexcept { return on != nullptr; }
   void tell(const Event& event) const noexcept {
     if (on != nullptr) on(self, event);
   }

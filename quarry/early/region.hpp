@@ -48,13 +48,17 @@ struct Region {
   Bytes size{};
   Flags flags = Flags::none;
   NodeId node = kAnyNode;
+  // The table's own, and no part of the region: see region_slots.hpp.
+  std::uint16_t ring_head = 0;
 
   constexpr PhysAddr end() const noexcept { return PhysAddr{base.raw + size.raw}; }
   constexpr PhysRange range() const noexcept { return {base, end()}; }
   constexpr bool is_like(const Region& other) const noexcept {
     return flags == other.flags && node == other.node;
   }
-  friend constexpr bool operator==(const Region&, const Region&) noexcept = default;
+  friend constexpr bool operator==(const Region& a, const Region& b) noexcept {
+    return a.base == b.base && a.size == b.size && a.is_like(b);
+  }
 };
 static_assert(sizeof(Region) == 24, "a grown table must fit where a 64-bit kernel's would lie");
 

@@ -3,177 +3,153 @@
 namespace quarry::early {
 namespace {
 
-// The first index whose region does not satisfy `is_below`, which no region does after one that does not.
-template <class Below>
-std::size_t partition(std::span<const Region> regions, Below is_below) noexcept {
-  std::size_t low = 0, high = regions.size();
-  while (low < high) {
-    const std::size_t middle = low + (high - low) / 2;
-    if (is_below(regions[middle]))
-      low = middle + 1;
-    else
-      high = middle;
-  }
-  return low;
-}
-
 constexpr Region piece_of(PhysAddr begin, PhysAddr end, const Region& like) noexcept {
   return {.base = begin, .size = end - begin, .flags = like.flags, .node = like.node};
 }
 
 }  // namespace
 
-std::size_t first_ending_above(std::span<const Region> regions, PhysAddr at) noexcept {
-  return partition(regions, [at](const Region& region) { return region.end() <= at; });
-}
-
-std::size_t first_beginning_from(std::span<const Region> regions, PhysAddr at) noexcept {
-  return partition(regions, [at](const Region& region) { return region.base < at; });
-}
-
-std::optional<std::size_t> search(std::span<const Region> regions, PhysAddr at) noexcept {
-  const std::size_t found = first_ending_above(regions, at);
-  if (found == regions.size() || regions[found].base > at) return std::nullopt;
-  return found;
-}
-
-bool overlaps(std::span<const Region> regions, PhysRange range) noexcept {
-  const std::size_t first = first_ending_above(regions, range.begin());
-  return first < regions.size() && regions[first].base < range.end();
-}
-
-std::size_t missing_pieces(std::span<const Region> regions, PhysRange range) noexcept {
-  std::size_t pieces = 0;
-  PhysAddr at = range.begin();
-  for (std::size_t i = first_ending_above(regions, at); i < regions.size(); ++i) {
-    if (regions[i].base >= range.end()) break;
-    pieces += regions[i].base > at;
-    at = regions[i].end();
-  }
-  return pieces + (at < range.end());
-}
-
-Change RegionTable::add(PhysRange range, Flags flags, NodeId node) noexcept {
-  if (range.empty()) return {};
+std::optional<Change> RegionTable::add(PhysRange range, Flags flags, NodeId node) noexcept {
+  if (range.empty()) return Change{};
+  ++version_;
   const Region whole{.base = range.begin(), .size = range.size(), .flags = flags, .node = node};
-  if (count_ == 0) {
-    storage_[0] = whole;
-    count_ = 1;
+  if (empty()) {
+    slots_.insert(0, whole);
     total_ = whole.size.raw;
     trimmed_ = 0;
     merged_ = was_filled_ = true;
-    return {.pieces = 1};
+    return Change{.pieces = 1};
   }
-  const IndexRange met{first_ending_above(view(), range.begin()), first_beginning_from(view(), range.end())};
-  Change change{.pieces = missing_pieces(view(), range)};
-  if (change.pieces == 0) return {};
-  check(change.pieces <= max() - count_, "a region table overflows");
-  if (met.last <= met.first && merged_ && extend(met.first, whole, change)) return change;
+  const std::size_t first = first_ending_above(view(), range.begin());
+  if (first == count() || slots_[first].base >= range.end()) return add_between(first, whole);
+  const std::size_t pieces = missing_pieces(view(), range);
+  if (pieces > max() - count()) return std::nullopt;
+  if (pieces == 0) return Change{};
+  return Change{.pieces = pieces, .merged = fill({first, first_beginning_from(view(), range.end())}, whole)};
+}
 
-  // Pieces and regions alternate; they are laid out from above, where the gap was opened.
-  std::size_t to = met.last + change.pieces;
-  PhysAddr high = range.end();
-  open_gap(met.last, change.pieces);
-  for (std::size_t from = met.last; from > met.first; --from) {
-    const Region old = storage_[from - 1];
-    if (old.end() < high) {
-      storage_[--to] = piece_of(old.end(), high, whole);
-      total_ += storage_[to].size.raw;
-    }
-    storage_[--to] = old;
-    high = old.base;
-  }
-  if (high > range.begin()) {
-    storage_[--to] = piece_of(range.begin(), high, whole);
-    total_ += storage_[to].size.raw;
-  }
-  check(to == met.first, "an addition left a hole in its table");
-  change.merged = merge({met.first, met.last + change.pieces});
+std::optional<Change> RegionTable::add_between(std::size_t at, const Region& whole) noexcept {
+  check(at <= count() && (at == 0 || slots_[at - 1].end() <= whole.base),
+        "a region begins inside the one below");
+  check(at == count() || whole.end() <= slots_[at].base, "a region ends inside the one above");
+  if (count() == max()) return std::nullopt;
+  ++version_;
+  Change change{.pieces = 1};
+  if (merged_ && extend(at, whole, change)) return change;
+  slots_.insert(at, whole);
+  total_ += whole.size.raw;
+  if (!merged_) change.merged = merge({at, at + 1});
   return change;
+}
+
+// Puts pieces of `whole` between, before and behind the regions `met`, which it overlaps, from above.
+//
+// Returns   how many regions merged.
+std::size_t RegionTable::fill(IndexRange met, const Region& whole) noexcept {
+  PhysAddr high = whole.end();
+  const std::size_t before = count();
+  for (std::size_t i = met.last; i > met.first; --i) {
+    const PhysAddr end = slots_[i - 1].end();
+    const PhysAddr base = slots_[i - 1].base;
+    if (end < high) {
+      slots_.insert(i, piece_of(end, high, whole));
+      total_ += (high - end).raw;
+    }
+    high = base;
+  }
+  if (high > whole.base) {
+    slots_.insert(met.first, piece_of(whole.base, high, whole));
+    total_ += (high - whole.base).raw;
+  }
+  return merge({met.first, met.last + (count() - before)});
 }
 
 // The common case of add(): a piece between `at` - 1 and `at` that one of them swallows, or both.
 bool RegionTable::extend(std::size_t at, const Region& piece, Change& change) noexcept {
-  const bool to_left = at > 0 && storage_[at - 1].end() == piece.base && storage_[at - 1].is_like(piece);
-  const bool to_right = at < count_ && storage_[at].base == piece.end() && storage_[at].is_like(piece);
+  const bool to_left = at > 0 && slots_[at - 1].end() == piece.base && slots_[at - 1].is_like(piece);
+  const bool to_right = at < count() && slots_[at].base == piece.end() && slots_[at].is_like(piece);
   if (!to_left && !to_right) return false;
   total_ += piece.size.raw;
   if (to_left) {
-    storage_[at - 1].size.raw += piece.size.raw;
+    slots_[at - 1].size.raw += piece.size.raw;
     if (to_right) {
-      storage_[at - 1].size.raw += storage_[at].size.raw;
+      slots_[at - 1].size.raw += slots_[at].size.raw;
       close_gap({at, at + 1});
     }
   } else {
-    storage_[at].base = piece.base;
-    storage_[at].size.raw += piece.size.raw;
+    slots_[at].base = piece.base;
+    slots_[at].size.raw += piece.size.raw;
   }
   change.merged = std::size_t{to_left} + std::size_t{to_right};
   return true;
 }
 
-std::size_t RegionTable::remove(PhysRange range) noexcept {
-  if (range.empty()) return 0;
-  IndexRange met{first_ending_above(view(), range.begin()), first_beginning_from(view(), range.end())};
-  if (met.last <= met.first) return 0;
-  Region& low = storage_[met.first];
-  const bool keeps_low = low.base < range.begin();
-  const bool keeps_high = storage_[met.last - 1].end() > range.end();
-  if (keeps_low && keeps_high && met.size() == 1) {
-    split(met.first, range.begin());
-    Region& high = storage_[met.first + 1];
-    high = piece_of(range.end(), high.end(), high);
-    total_ -= range.size().raw;
-    return 1;
-  }
-  if (keeps_low) {
+Removal RegionTable::remove(PhysRange range) noexcept {
+  if (range.empty()) return {};
+  ++version_;
+  IndexRange met{first_ending_above(view(), range.begin()), 0};
+  if (met.first == count() || slots_[met.first].base >= range.end()) return {.at = met.first};
+  Region& low = slots_[met.first];
+  if (low.base < range.begin()) {
+    if (low.end() > range.end()) {
+      const Region high = piece_of(range.end(), low.end(), low);
+      low.size = range.begin() - low.base;
+      slots_.insert(met.first + 1, high);
+      total_ -= range.size().raw;
+      return {.split = 1, .at = met.first + 1};
+    }
     total_ -= (low.end() - range.begin()).raw;
-    low = piece_of(low.base, range.begin(), low);
+    low.size = range.begin() - low.base;
     ++met.first;
   }
-  if (keeps_high) {
-    Region& high = storage_[--met.last];
+  // Most of the time the region is the only one.
+  for (met.last = met.first; met.last < count() && slots_[met.last].end() <= range.end();) ++met.last;
+  if (met.last < count() && slots_[met.last].base < range.end()) {
+    Region& high = slots_[met.last];
     total_ -= (range.end() - high.base).raw;
-    high = piece_of(range.end(), high.end(), high);
+    slots_.put(met.last, piece_of(range.end(), high.end(), high));
   }
   erase(met);
-  return 0;
+  return {.at = met.first};
 }
 
 IndexRange RegionTable::isolate(PhysRange range) noexcept {
   if (range.empty()) return {};
+  ++version_;
   std::size_t first = first_ending_above(view(), range.begin());
-  if (first < count_ && storage_[first].base < range.begin()) split(first++, range.begin());
+  if (first < count() && slots_[first].base < range.begin()) split(first++, range.begin());
   const std::size_t last = first_beginning_from(view(), range.end());
   if (last <= first) return {first, first};
-  if (storage_[last - 1].end() > range.end()) split(last - 1, range.end());
+  if (slots_[last - 1].end() > range.end()) split(last - 1, range.end());
   return {first, last};
 }
 
 std::size_t RegionTable::merge(IndexRange which) noexcept {
+  ++version_;
   std::size_t first = which.first > 0 ? which.first - 1 : 0;
-  std::size_t last = which.last < count_ ? which.last + 1 : count_;
+  std::size_t last = which.last < count() ? which.last + 1 : count();
   if (!merged_) {
     first = 0;
-    last = count_;
+    last = count();
     merged_ = true;
   }
   if (first >= last) return 0;
   std::size_t kept = first;
   for (std::size_t i = first + 1; i < last; ++i) {
-    check(storage_[kept].end() <= storage_[i].base, "regions overlap");
-    if (storage_[kept].end() == storage_[i].base && storage_[kept].is_like(storage_[i]))
-      storage_[kept].size.raw += storage_[i].size.raw;
+    check(slots_[kept].end() <= slots_[i].base, "regions overlap");
+    if (slots_[kept].end() == slots_[i].base && slots_[kept].is_like(slots_[i]))
+      slots_[kept].size.raw += slots_[i].size.raw;
     else if (++kept != i)
-      storage_[kept] = storage_[i];
+      slots_.put(kept, slots_[i]);
   }
   close_gap({kept + 1, last});
   return last - (kept + 1);
 }
 
 void RegionTable::erase(IndexRange which) noexcept {
-  check(which.last <= count_, "erasure outside the region table");
-  for (std::size_t i = which.first; i < which.last; ++i) total_ -= storage_[i].size.raw;
+  check(which.last <= count(), "erasure outside the region table");
+  ++version_;
+  for (std::size_t i = which.first; i < which.last; ++i) total_ -= slots_[i].size.raw;
   close_gap(which);
 }
 
@@ -182,40 +158,32 @@ void RegionTable::trim(std::size_t at, PhysRange range) noexcept {
   check(!range.empty() && region.base <= range.begin() && range.end() <= region.end(),
         "trimmed to more than there is");
   trimmed_ += region.size.raw - range.size().raw;
-  region = piece_of(range.begin(), range.end(), region);
+  slots_.put(at, piece_of(range.begin(), range.end(), region));
 }
 
 void RegionTable::move_to(std::span<Region> storage) noexcept {
-  check(storage.size() >= count_, "a region table moves to smaller storage");
-  if (storage.data() < storage_.data())
-    for (std::size_t i = 0; i < count_; ++i) storage[i] = storage_[i];
-  else
-    for (std::size_t i = count_; i > 0; --i) storage[i - 1] = storage_[i - 1];
-  for (std::size_t i = count_; i < storage.size(); ++i) storage[i] = Region{};
-  storage_ = storage;
+  ++version_;
+  slots_.move_to(storage);
 }
 
-void RegionTable::reset(std::span<Region> storage) noexcept { *this = RegionTable{name_, storage}; }
-
-void RegionTable::open_gap(std::size_t at, std::size_t size) noexcept {
-  check(size <= max() - count_, "a region table overflows");
-  for (std::size_t i = count_; i > at; --i) storage_[i + size - 1] = storage_[i - 1];
-  count_ += size;
+void RegionTable::reset(std::span<Region> storage) noexcept {
+  const std::uint64_t version = version_ + 1;
+  *this = RegionTable{name_, storage};
+  version_ = version;
 }
 
 void RegionTable::close_gap(IndexRange gap) noexcept {
   if (gap.last <= gap.first) return;
-  for (std::size_t i = gap.last; i < count_; ++i) storage_[i - gap.size()] = storage_[i];
-  count_ -= gap.size();
-  if (count_ < 2) merged_ = true;
+  slots_.erase(gap.first, gap.last);
+  if (count() < 2) merged_ = true;
 }
 
 // Makes two of the region `at`; `where` lies strictly inside it.
 void RegionTable::split(std::size_t at, PhysAddr where) noexcept {
-  open_gap(at + 1, 1);
-  Region& low = storage_[at];
-  storage_[at + 1] = piece_of(where, low.end(), low);
-  low = piece_of(low.base, where, low);
+  Region& low = slots_[at];
+  const Region high = piece_of(where, low.end(), low);
+  low.size = where - low.base;
+  slots_.insert(at + 1, high);
 }
 
 }  // namespace quarry::early

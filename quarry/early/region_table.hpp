@@ -6,7 +6,7 @@
 #include <optional>
 #include <span>
 
-#include "quarry/early/region.hpp"
+#include "quarry/early/region_slots.hpp"
 
 namespace quarry::early {
 
@@ -18,52 +18,46 @@ struct IndexRange {
   constexpr std::size_t size() const noexcept { return last - first; }
 };
 
-// --- Questions to any sorted run of disjoint regions; each costs O(log n) unless it says otherwise ---------
-
-// The first region that ends above `at`: the one that holds it, or the next one; size() when there is none.
-std::size_t first_ending_above(std::span<const Region> regions, PhysAddr at) noexcept;
-// The first region that begins at or above `at`; size() when there is none.
-std::size_t first_beginning_from(std::span<const Region> regions, PhysAddr at) noexcept;
-// The region that holds `at`.
-std::optional<std::size_t> search(std::span<const Region> regions, PhysAddr at) noexcept;
-// Whether a byte of `range` is in a region. An empty range strictly inside a region overlaps it, as in Linux.
-bool overlaps(std::span<const Region> regions, PhysRange range) noexcept;
-// How many runs of bytes of `range` are in no region: what an addition would insert before it merges.
-//
-// Cost      O(log n + regions overlapped).
-std::size_t missing_pieces(std::span<const Region> regions, PhysRange range) noexcept;
-
 // What an addition did.
 struct Change {
   std::size_t pieces = 0;
   std::size_t merged = 0;
 };
 
+// What a removal did: how many regions became two, and which is now the first one behind the removed bytes.
+struct Removal {
+  std::size_t split = 0;
+  std::size_t at = 0;
+};
+
 class RegionTable {
  public:
   // Law: the storage holds one region at least; it stays the caller's.
-  RegionTable(TextView name, std::span<Region> storage) noexcept : name_{name}, storage_{storage} {
+  RegionTable(TextView name, std::span<Region> storage) noexcept : name_{name}, slots_{storage} {
     check(!storage.empty(), "a region table needs storage for one region");
   }
 
   TextView name() const noexcept { return name_; }
   // Linux counts one region of no bytes in a table without regions: cnt() is what it prints.
-  std::size_t count() const noexcept { return count_; }
-  std::size_t cnt() const noexcept { return count_ == 0 ? 1 : count_; }
-  std::size_t max() const noexcept { return storage_.size(); }
-  bool empty() const noexcept { return count_ == 0; }
+  std::size_t count() const noexcept { return slots_.count(); }
+  std::size_t cnt() const noexcept { return empty() ? 1 : count(); }
+  std::size_t max() const noexcept { return slots_.max(); }
+  bool empty() const noexcept { return slots_.count() == 0; }
   // Law: the sum of all sizes and of what trim() cut off, which Linux keeps counting too.
   Bytes total_size() const noexcept { return Bytes{total_}; }
   Bytes uncounted_trims() const noexcept { return Bytes{trimmed_}; }
   // The node of that region of no bytes: 0 until something was added, none once all is gone again.
   NodeId dummy_node() const noexcept { return was_filled_ ? kAnyNode : NodeId::first; }
+  // A number that is another one after each change, of regions or of where they lie.
+  std::uint64_t version() const noexcept { return version_; }
   // False after leave_unmerged(): neighbours may touch and be alike until the next merge.
   bool is_merged() const noexcept { return merged_; }
   const Region& operator[](std::size_t at) const noexcept {
-    check(at < count_, "index outside the region table");
-    return storage_[at];
+    check(at < count(), "index outside the region table");
+    return slots_[at];
   }
-  std::span<const Region> view() const noexcept { return {storage_.data(), count_}; }
+  // Valid until the table changes or grows.
+  Regions view() const noexcept { return slots_.view(); }
 
   // Adds what of `range` is in no region yet, as regions of `flags` and `node`, and merges.
   //
@@ -71,17 +65,21 @@ class RegionTable {
   //   range       [=====================]
   //   pieces      |--|       |-----|
   //
-  // Returns   how many pieces, and how many regions merged.
-  // Needs     max() >= count() + missing_pieces(view(), range).
-  // Cost      O(log n + regions overlapped + regions above that shift).
-  Change add(PhysRange range, Flags flags, NodeId node) noexcept;
+  // Returns   how many pieces, and how many regions merged; nothing, and nothing changed, when there is no room
+  //           for all pieces before they merge.
+  // Cost      O(log n + regions overlapped + sqrt(max())), or O(n) for up to 256 regions.
+  std::optional<Change> add(PhysRange range, Flags flags, NodeId node) noexcept;
+
+  // The same for a range that lies between the regions `at` - 1 and `at`, and so needs no search.
+  //
+  // Cost      O(sqrt(max())), or O(n) for up to 256 regions.
+  std::optional<Change> add_between(std::size_t at, const Region& whole) noexcept;
 
   // Takes the bytes of `range` out; regions that straddle an end of it keep what lies outside.
   //
-  // Returns   how many regions became two.
   // Needs     max() >= count() + 1, unless `range` reaches below the first region or above the last.
   // Cost      as above.
-  std::size_t remove(PhysRange range) noexcept;
+  Removal remove(PhysRange range) noexcept;
 
   // Splits the regions that straddle an end of `range`, so that each lies inside or outside it.
   //
@@ -94,7 +92,7 @@ class RegionTable {
   //
   // Returns   how many regions disappeared.
   std::size_t merge(IndexRange which) noexcept;
-  void leave_unmerged() noexcept { merged_ = count_ < 2; }
+  void leave_unmerged() noexcept { merged_ = count() < 2; }
 
   void erase(IndexRange which) noexcept;
   // What the owner may change of a region: not where it lies.
@@ -110,19 +108,20 @@ class RegionTable {
 
  private:
   Region& mine(std::size_t at) noexcept {
-    check(at < count_, "index outside the region table");
-    return storage_[at];
+    ++version_;
+    check(at < count(), "index outside the region table");
+    return slots_[at];
   }
+  std::size_t fill(IndexRange met, const Region& whole) noexcept;
   bool extend(std::size_t at, const Region& piece, Change& change) noexcept;
-  void open_gap(std::size_t at, std::size_t size) noexcept;
   void close_gap(IndexRange gap) noexcept;
   void split(std::size_t at, PhysAddr where) noexcept;
 
   TextView name_;
-  std::span<Region> storage_;
-  std::size_t count_ = 0;      // law: count_ <= storage_.size()
+  RegionSlots slots_;
   std::uint64_t total_ = 0;    // law: sum of sizes + trimmed_, wrapping only if the sum does
   std::uint64_t trimmed_ = 0;  // bytes that trim() cut off and total_ still has
+  std::uint64_t version_ = 0;  // how many changes there were
   bool merged_ = true;         // law: when true, no two neighbours touch and are alike
   bool was_filled_ = false;    // a region was here once
 };

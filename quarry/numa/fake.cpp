@@ -28,7 +28,7 @@ static_assert(quotient(100, 7) == 14 && quotient(UINT64_MAX, UINT64_MAX) == 1 &&
 // One attempt: what is left of the physical blocks, and the fake ones made so far.
 struct Split {
   Nodes& nodes;
-  std::span<const early::Region> memory;
+  early::Regions memory;
   Table<Block> left;           // physical blocks, eaten from their beginnings
   Table<Block> made;           // fake blocks
   std::span<NodeId> physical;  // by fake node: the node it was first cut from
@@ -285,7 +285,7 @@ Result<Done> commit(Split& split, const Physical& before, TextView distances, un
 }
 
 // An attempt with all physical blocks still whole.
-Result<Split> begin_split(Nodes& nodes, std::span<const early::Region> memory) noexcept {
+Result<Split> begin_split(Nodes& nodes, early::Regions memory) noexcept {
   const std::size_t max_nodes = nodes.config().max_nodes;
   const auto left = nodes.arena().take<Block>(nodes.blocks().size());
   if (!left) return left.error();
@@ -330,7 +330,7 @@ Result<FakeRequest> parse_fake(TextView text) noexcept {
 }
 
 Result<bool> split_into_fake_nodes(Nodes& nodes, const FakeRequest& request,
-                                   std::span<const early::Region> memory, PhysAddr end_of_ram,
+                                   early::Regions memory, PhysAddr end_of_ram,
                                    unsigned cpus) noexcept {
   auto made = begin_split(nodes, memory);
   if (!made) return made.error();

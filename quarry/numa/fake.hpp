@@ -10,7 +10,7 @@
 #include <span>
 
 #include "quarry/base/text.hpp"
-#include "quarry/early/region.hpp"
+#include "quarry/early/regions.hpp"
 #include "quarry/numa/nodes.hpp"
 
 namespace quarry::numa {
@@ -35,7 +35,7 @@ Result<FakeRequest> parse_fake(TextView text) noexcept;
 // Errors    no_room: the arena is used up.
 // Source    Linux 6.1, x86 "numa_emulation" (behaviour).
 Result<bool> split_into_fake_nodes(Nodes& nodes, const FakeRequest& request,
-                                   std::span<const early::Region> memory, PhysAddr end_of_ram,
+                                   early::Regions memory, PhysAddr end_of_ram,
                                    unsigned cpus) noexcept;
 
 }  // namespace quarry::numa

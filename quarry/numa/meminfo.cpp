@@ -8,7 +8,7 @@ constexpr Bytes kSlack{1u << 20};  // memory that may belong to no node
 PhysAddr lower(PhysAddr a, PhysAddr b) noexcept { return a < b ? a : b; }
 PhysAddr higher(PhysAddr a, PhysAddr b) noexcept { return a < b ? b : a; }
 
-bool touches_memory(std::span<const early::Region> memory, PhysRange range) noexcept {
+bool touches_memory(early::Regions memory, PhysRange range) noexcept {
   for (const early::Region& region : memory)
     if (region.range().overlaps(range)) return true;
   return false;
@@ -22,7 +22,7 @@ PageCount pages_inside(const early::Region& region, PfnRange span, PageSize page
   return begin < end ? end - begin : PageCount{0};
 }
 
-void trim(Table<Block>& blocks, std::span<const early::Region> memory, PhysAddr end_of_ram) noexcept {
+void trim(Table<Block>& blocks, early::Regions memory, PhysAddr end_of_ram) noexcept {
   for (std::size_t i = 0; i < blocks.size();) {
     const PhysRange range = blocks[i].range;
     const PhysAddr end = lower(range.end(), end_of_ram);
@@ -57,13 +57,13 @@ Result<Done> judge_overlap(Nodes& nodes, const Block& a, const Block& b) noexcep
 
 }  // namespace
 
-PageCount absent_pages(std::span<const early::Region> memory, PfnRange span, PageSize page) noexcept {
+PageCount absent_pages(early::Regions memory, PfnRange span, PageSize page) noexcept {
   PageCount absent = span.size();
   for (const early::Region& region : memory) absent.raw -= pages_inside(region, span, page).raw;
   return absent;
 }
 
-PageCount absent_pages_of(std::span<const early::Region> memory, NodeId node, PfnRange span,
+PageCount absent_pages_of(early::Regions memory, NodeId node, PfnRange span,
                           PageSize page) noexcept {
   PageCount absent = span.size();
   for (const early::Region& region : memory)
@@ -71,7 +71,7 @@ PageCount absent_pages_of(std::span<const early::Region> memory, NodeId node, Pf
   return absent;
 }
 
-Result<Done> clean_up(Nodes& nodes, Table<Block>& blocks, std::span<const early::Region> memory,
+Result<Done> clean_up(Nodes& nodes, Table<Block>& blocks, early::Regions memory,
                       PhysAddr end_of_ram) noexcept {
   trim(blocks, memory, end_of_ram);
   for (std::size_t i = 0; i < blocks.size(); ++i) {
@@ -98,7 +98,7 @@ Result<Done> clean_up(Nodes& nodes, Table<Block>& blocks, std::span<const early:
   return Done{};
 }
 
-Coverage coverage(std::span<const Block> blocks, std::span<const early::Region> memory, PhysAddr end_of_ram,
+Coverage coverage(std::span<const Block> blocks, early::Regions memory, PhysAddr end_of_ram,
                   PageSize page) noexcept {
   std::uint64_t in_nodes = 0;
   for (const Block& block : blocks) {

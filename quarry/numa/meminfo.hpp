@@ -10,15 +10,15 @@
 #include <span>
 
 #include "quarry/base/table.hpp"
-#include "quarry/early/region.hpp"
+#include "quarry/early/regions.hpp"
 #include "quarry/numa/nodes.hpp"
 
 namespace quarry::numa {
 
 // Frames of `span` that no memory region covers; a region loses its partial frames.
-PageCount absent_pages(std::span<const early::Region> memory, PfnRange span, PageSize page) noexcept;
+PageCount absent_pages(early::Regions memory, PfnRange span, PageSize page) noexcept;
 // The same, counting as memory only what belongs to `node`.
-PageCount absent_pages_of(std::span<const early::Region> memory, NodeId node, PfnRange span,
+PageCount absent_pages_of(early::Regions memory, NodeId node, PfnRange span,
                           PageSize page) noexcept;
 
 // Drops blocks without memory under them, cuts the others at the end of RAM, joins those of one node
@@ -26,7 +26,7 @@ PageCount absent_pages_of(std::span<const early::Region> memory, NodeId node, Pf
 //
 // Errors    bad_table: blocks of different nodes overlap, and a remark names both; no_room.
 // Source    Linux 6.1, x86 "numa_cleanup_meminfo" (behaviour).
-Result<Done> clean_up(Nodes& nodes, Table<Block>& blocks, std::span<const early::Region> memory,
+Result<Done> clean_up(Nodes& nodes, Table<Block>& blocks, early::Regions memory,
                       PhysAddr end_of_ram) noexcept;
 
 // Whether the blocks hold all memory but for less than 1 MiB. Regions have their nodes by now.
@@ -38,7 +38,7 @@ struct Coverage {
   PageCount in_nodes;
   PageCount in_memory;
 };
-Coverage coverage(std::span<const Block> blocks, std::span<const early::Region> memory, PhysAddr end_of_ram,
+Coverage coverage(std::span<const Block> blocks, early::Regions memory, PhysAddr end_of_ram,
                   PageSize page) noexcept;
 
 }  // namespace quarry::numa

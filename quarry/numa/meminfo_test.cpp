@@ -23,7 +23,7 @@ struct Bench {
   void add(unsigned node, std::uint64_t begin_mib, std::uint64_t end_mib) {
     check(static_cast<bool>(nodes.add_block(static_cast<NodeId>(node), range(begin_mib, end_mib))), "room");
   }
-  Result<Done> clean(std::span<const early::Region> memory, std::uint64_t end_mib) {
+  Result<Done> clean(early::Regions memory, std::uint64_t end_mib) {
     return clean_up(nodes, nodes.draft(), memory, PhysAddr{end_mib * kM});
   }
 };

@@ -11,7 +11,7 @@
 #include "quarry/base/arena.hpp"
 #include "quarry/base/geometry.hpp"
 #include "quarry/boot/flow.hpp"
-#include "quarry/early/region.hpp"
+#include "quarry/early/regions.hpp"
 #include "quarry/zones/zones.hpp"
 
 namespace quarry::zones {
@@ -49,7 +49,7 @@ struct ZoneLimit {
 
 struct Input {
   Geometry geometry;
-  std::span<const early::Region> memory;  // sorted and disjoint; no-map regions count as memory
+  early::Regions memory;  // sorted and disjoint; no-map regions count as memory
   ZoneLimit limits[kZoneTypes];           // Movable's is ignored
   boot::MovableRequest movable{};
   std::span<const PossibleNode> nodes;  // by id; at least one

@@ -21,7 +21,7 @@ struct TestLayout {
   PossibleNode nodes[4] = {{node(0)}, {node(1)}, {node(2)}, {node(3)}};
   Result<Layout> made = Error::no_room;
 
-  Input input(std::span<const early::Region> memory, std::size_t count) {
+  Input input(early::Regions memory, std::size_t count) {
     Input in{.geometry = k4KSparse, .memory = memory, .limits = {}, .nodes = {nodes, count}};
     const Pfn end{memory.empty() ? 0 : memory.back().end().raw >> 12};
     in.limits[0] = {true, Pfn{0x1000}};
@@ -29,7 +29,7 @@ struct TestLayout {
     in.limits[2] = {true, end};
     return in;
   }
-  TestLayout(std::span<const early::Region> memory, std::size_t count, boot::MovableRequest movable = {}) {
+  TestLayout(early::Regions memory, std::size_t count, boot::MovableRequest movable = {}) {
     Input in = input(memory, count);
     in.movable = movable;
     made = lay_out(in, arena);

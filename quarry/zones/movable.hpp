@@ -16,7 +16,7 @@ namespace quarry::zones {
 struct MovableInput {
   const boot::MovableRequest& request;
   Geometry geometry;
-  std::span<const early::Region> memory;
+  early::Regions memory;
   std::span<const NodeRange> ranges;
   std::span<const Node> nodes;  // by id, spans known
   Pfn lowest;                   // first frame of the highest zone type that exists: Movable is never below

@@ -14,7 +14,7 @@ constexpr Pfn clamp(Pfn at, PfnRange into) noexcept {
 // Units of frames whose descriptors exist when any frame of the unit is memory.
 class Units {
  public:
-  Units(const Geometry& geometry, std::span<const early::Region> memory) noexcept
+  Units(const Geometry& geometry, early::Regions memory) noexcept
       : page_{geometry.page_size()},
         is_flat_{geometry.is_flat()},
         unit_{(is_flat_ ? geometry.pageblock_order().pages() : geometry.section_pages()).raw},
@@ -68,7 +68,7 @@ class Units {
   PageSize page_;
   bool is_flat_;
   std::uint64_t unit_;
-  std::span<const early::Region> memory_;
+  early::Regions memory_;
 };
 
 const Node& node_of(std::span<const Node> nodes, NodeId id) noexcept {
@@ -104,7 +104,7 @@ Result<std::span<const UnavailableRun>> as_span(const ArenaList<UnavailableRun>&
 }  // namespace
 
 Result<std::span<const UnavailableRun>> count_unavailable(const Geometry& geometry,
-                                                          std::span<const early::Region> memory,
+                                                          early::Regions memory,
                                                           std::span<const NodeRange> ranges,
                                                           std::span<const Node> nodes, std::span<Zone> zones,
                                                           Arena& arena) noexcept {

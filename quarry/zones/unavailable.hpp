@@ -11,7 +11,7 @@
 
 #include "quarry/base/arena.hpp"
 #include "quarry/base/geometry.hpp"
-#include "quarry/early/region.hpp"
+#include "quarry/early/regions.hpp"
 #include "quarry/zones/zones.hpp"
 
 namespace quarry::zones {
@@ -22,7 +22,7 @@ namespace quarry::zones {
 // Cost      O(regions * (zones + log regions)).
 // Source    Linux 6.1, "memmap_init", "init_unavailable_range" (behaviour).
 Result<std::span<const UnavailableRun>> count_unavailable(const Geometry& geometry,
-                                                          std::span<const early::Region> memory,
+                                                          early::Regions memory,
                                                           std::span<const NodeRange> ranges,
                                                           std::span<const Node> nodes, std::span<Zone> zones,
                                                           Arena& arena) noexcept;

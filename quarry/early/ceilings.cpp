@@ -1,0 +1,49 @@
+#include "quarry/early/ceilings.hpp"
+
+namespace quarry::early {
+namespace {
+
+// Whether each fit of `b` is one of `a` as well. Without branches, here and in lift(): they follow no pattern.
+constexpr bool covers(const Wanted& a, const Wanted& b) noexcept {
+  return (unsigned{a.size <= b.size} & unsigned{a.alignment <= b.alignment} &
+          unsigned{b.top.raw <= a.top.raw}) != 0 &&
+         a.filter == b.filter;
+}
+
+}  // namespace
+
+PhysAddr Ceilings::of(const Wanted& wanted) const noexcept {
+  PhysAddr highest = wanted.top;
+  for (const Ceiling& at : known())
+    if (at.highest < highest && covers(at.wanted, wanted)) highest = at.highest;
+  return wanted.top - highest < wanted.size ? wanted.top : highest + wanted.size;
+}
+
+// A ceiling that a new one covers and is not below is of no use beside it.
+void Ceilings::learn(const Wanted& wanted, PhysAddr highest) noexcept {
+  for (Ceiling& at : std::span{ceilings_.data(), count_})
+    if (highest <= at.highest && covers(wanted, at.wanted)) {
+      at = {wanted, highest};
+      return;
+    }
+  if (count_ < kMax) {
+    ceilings_[count_++] = {wanted, highest};
+    return;
+  }
+  ceilings_[next_] = {wanted, highest};
+  next_ = (next_ + 1) & (kMax - 1);
+}
+
+// Where the size is above the gap's end, `fit` wraps to an address that no window reaches: that ceiling is of no use
+// until it is learned anew, but true.
+void Ceilings::lift(PhysRange gap) noexcept {
+  const std::uint64_t begin = gap.begin().raw, end = gap.end().raw;
+  for (std::size_t i = 0; i < count_; ++i) {
+    Ceiling& at = ceilings_[i];
+    const std::uint64_t fit = (end - at.wanted.size.raw) & (0 - at.wanted.alignment.raw);
+    const std::uint64_t lifted = fit >= begin ? fit : 0;
+    at.highest.raw = at.highest.raw < lifted ? lifted : at.highest.raw;
+  }
+}
+
+}  // namespace quarry::early
