@@ -1,0 +1,42 @@
+#include "linux/acpi_files.hpp"
+
+#include <fmt/format.h>
+
+#include "quarry/firmware/slit.hpp"
+#include "quarry/firmware/srat.hpp"
+
+namespace quarry::lnx {
+namespace {
+
+Problem unusable(const std::string& name, const char* signature, Error error) {
+  return {ExitStatus::malformed_input,
+          fmt::format("{}: {}: expected an ACPI table with the signature {} and a checksum that holds", name,
+                      error == Error::truncated_table ? "the table is cut off" : "the table is malformed",
+                      signature)};
+}
+
+}  // namespace
+
+std::optional<Problem> read_srat(std::span<const std::byte> bytes, const std::string& name,
+                                 MachineDescription& into) {
+  const auto srat = firmware::Srat::from(bytes);
+  if (!srat) return unusable(name, "SRAT", srat.error());
+  into.memory_affinity.assign(srat.value().memory_count(), {});
+  into.cpu_affinity.assign(srat.value().cpu_count(), {});
+  Table<firmware::MemoryAffinity> memory{std::span{into.memory_affinity}};
+  Table<firmware::CpuAffinity> cpus{std::span{into.cpu_affinity}};
+  const bool fits = srat.value().memory(memory) && srat.value().cpus(cpus);
+  check(fits, "a table has as many entries as it counts");
+  return std::nullopt;
+}
+
+std::optional<Problem> read_slit(std::span<const std::byte> bytes, const std::string& name,
+                                 MachineDescription& into) {
+  const auto slit = firmware::Slit::from(bytes);
+  if (!slit) return unusable(name, "SLIT", slit.error());
+  const auto distances = slit.value().distances();
+  into.distances.assign(distances.begin(), distances.end());
+  return std::nullopt;
+}
+
+}  // namespace quarry::lnx

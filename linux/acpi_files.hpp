@@ -1,0 +1,17 @@
+// linux/acpi_files.hpp: SRAT and SLIT from files into a description.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "linux/description.hpp"
+
+namespace quarry::lnx {
+
+// Replace what the description has. Errors malformed_input: `name`, and what was expected.
+std::optional<Problem> read_srat(std::span<const std::byte> bytes, const std::string& name,
+                                 MachineDescription& into);
+std::optional<Problem> read_slit(std::span<const std::byte> bytes, const std::string& name,
+                                 MachineDescription& into);
+
+}  // namespace quarry::lnx

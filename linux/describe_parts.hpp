@@ -1,0 +1,34 @@
+// linux/describe_parts.hpp: the pieces of describe(), by kind of source.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "linux/boot_log.hpp"
+#include "linux/describe.hpp"
+
+namespace quarry::lnx {
+
+// None: there is no built-in machine of that name.
+std::optional<Expected<MachineDescription>> describe_builtin(std::string_view name);
+
+// A tree, and with it what a log of the same machine adds.
+Expected<MachineDescription> describe_tree(std::vector<std::byte> tree, std::string_view name,
+                                           const LogInputs& log, const DescribeOptions& options);
+// A log with a map of its own.
+Expected<MachineDescription> describe_log(const LogInputs& log, std::string_view name,
+                                          const DescribeOptions& options);
+
+// What options say about any machine, last.
+//
+// Errors    bad_arguments: a file that cannot be read; malformed_input: its contents.
+std::optional<Problem> apply_options(const DescribeOptions& options, MachineDescription& machine);
+
+// The kernel to describe a machine with: the one given, that of the release, or the architecture's default with a note.
+void choose_kernel(boot::Arch arch, std::string_view release, const DescribeOptions& options,
+                   MachineDescription& machine);
+
+// Where no loader says: kernel 2 MiB into RAM (arm: at its start), tree behind it on the next 2 MiB. Fills what is empty.
+void place_by_habit(PhysAddr lowest_memory, MachineDescription& machine);
+
+}  // namespace quarry::lnx

@@ -1,0 +1,72 @@
+#include "linux/log_description.hpp"
+
+#include <algorithm>
+
+namespace quarry::lnx {
+namespace {
+
+constexpr std::uint32_t kLoaderCode = 1, kLoaderData = 2;  // UEFI 2.10, EFI_MEMORY_TYPE
+constexpr std::uint64_t kMiB = 1u << 20;
+
+// The lowest region of a type that holds `bytes` from a multiple of `alignment` on.
+std::optional<PhysAddr> place_in(const MachineDescription& machine, std::uint32_t type, std::uint64_t bytes,
+                                 std::uint64_t alignment) {
+  std::optional<PhysAddr> found;
+  for (const EfiEntry& entry : machine.efi_map) {
+    if (entry.type != type) continue;
+    const PhysAddr at{(entry.base.raw + alignment - 1) & ~(alignment - 1)};
+    const bool fits = at.raw >= entry.base.raw && at.raw - entry.base.raw <= entry.size.raw &&
+                      entry.size.raw - (at.raw - entry.base.raw) >= bytes;
+    if (fits && (!found || at < *found)) found = at;
+  }
+  return found;
+}
+
+}  // namespace
+
+void take_log(const LogInputs& log, MachineDescription& into) {
+  into.efi_map = log.efi_map;
+  into.map = log.e820.empty() ? map_of_efi(log.efi_map) : log.e820;
+  into.map_source = !log.e820.empty() ? "e820" : log.efi_map.empty() ? "" : "efi";
+  into.memory_affinity = log.memory_affinity;
+  into.cpu_affinity = log.cpu_affinity;
+  into.acpi_tables = log.acpi_tables;
+  if (log.e820.empty() && !log.efi_map.empty()) {
+    // ACPI's tables lie in memory of their own there; what is reserved by itself is UEFI's list of reservations.
+    constexpr Bytes kListHead{16};
+    into.acpi_tables.clear();
+    if (log.efi_memory_reservations)
+      into.acpi_tables.push_back({"MEMRESERVE", PhysRange::sized(*log.efi_memory_reservations, kListHead)});
+  }
+  into.command_line = log.command_line;
+  into.model = log.model;
+  if (log.cpus) into.cpus = *log.cpus;
+  if (log.ramdisk) into.initrd = *log.ramdisk;
+}
+
+void place_x86_kernel(const LogInputs& log, MachineDescription& into) {
+  // The brk holds early page tables, and a page of strings where there is an SMBIOS to take them from.
+  constexpr Bytes kTables{0x10000}, kStrings{0x1000};
+  const Bytes brk{kTables.raw + (log.has_smbios ? kStrings.raw : 0)};
+  const Symbols& symbols = into.kernel.symbols;
+  constexpr std::uint64_t kLinkedFor = 0xffffffff80000000;
+  PhysAddr base{symbols.text - kLinkedFor};
+  if (!symbols.known()) base = PhysAddr{16 * kMiB};
+  const std::uint64_t bytes = symbols.end - symbols.text;
+  if (const auto at = place_in(into, kLoaderCode, bytes, 2 * kMiB)) base = *at;
+  into.image = image_at(into.kernel, base, brk);
+}
+
+void place_uefi_arm64(Bytes initrd, MachineDescription& into) {
+  constexpr std::uint64_t kImageAlignment = 64 * 1024, kTreeRoom = 2 * kMiB;
+  const Symbols& symbols = into.kernel.symbols;
+  if (const auto at = place_in(into, kLoaderCode, symbols.end - symbols.text, kImageAlignment))
+    into.image = image_at(into.kernel, *at);
+  const auto tree = place_in(into, kLoaderData, kTreeRoom, 4096);
+  if (!tree) return;
+  into.tree_at = *tree;
+  if (initrd.raw != 0 && into.initrd.empty())
+    into.initrd = PhysRange::sized(*tree + Bytes{kTreeRoom}, initrd);
+}
+
+}  // namespace quarry::lnx

@@ -1,0 +1,133 @@
+// Link addresses are those of Debian 12's packages linux-image-RELEASE; a kernel of another build moves them.
+#include "linux/profiles.hpp"
+
+namespace quarry::lnx {
+namespace {
+
+constexpr std::string_view kX86Config =
+    "CONFIG_PGTABLE_LEVELS=5\nCONFIG_NR_CPUS=8192\nCONFIG_NUMA=y\nCONFIG_NODES_SHIFT=10\nCONFIG_SPARSEMEM=y\n"
+    "CONFIG_SPARSEMEM_VMEMMAP=y\nCONFIG_TRANSPARENT_HUGEPAGE=y\nCONFIG_HUGETLB_PAGE=y\nCONFIG_CMA=n\n"
+    "CONFIG_ZONE_DMA=y\nCONFIG_ZONE_DMA32=y\nCONFIG_PHYSICAL_START=0x1000000\nCONFIG_LOG_BUF_SHIFT=17\n";
+
+constexpr std::string_view kArm64Config =
+    "CONFIG_PGTABLE_LEVELS=4\nCONFIG_ARM64_VA_BITS=48\nCONFIG_ARM64_PA_BITS=48\nCONFIG_NR_CPUS=256\n"
+    "CONFIG_NUMA=y\nCONFIG_NODES_SHIFT=4\nCONFIG_ARCH_FORCE_MAX_ORDER=11\nCONFIG_SPARSEMEM=y\n"
+    "CONFIG_SPARSEMEM_VMEMMAP=y\nCONFIG_TRANSPARENT_HUGEPAGE=y\nCONFIG_HUGETLB_PAGE=y\nCONFIG_CMA=y\n"
+    "CONFIG_CMA_SIZE_MBYTES=64\nCONFIG_CMA_SIZE_SEL_MBYTES=y\nCONFIG_CMA_ALIGNMENT=8\nCONFIG_DMA_CMA=y\n"
+    "CONFIG_DMA_PERNUMA_CMA=y\nCONFIG_ZONE_DMA=y\nCONFIG_ZONE_DMA32=y\nCONFIG_EFI=y\nCONFIG_LOG_BUF_SHIFT="
+    "17\n";
+
+constexpr std::string_view kArmConfig =
+    "CONFIG_PGTABLE_LEVELS=2\nCONFIG_ARM_LPAE=n\nCONFIG_PAGE_OFFSET=0xC0000000\nCONFIG_NR_CPUS=8\n"
+    "CONFIG_HIGHMEM=y\nCONFIG_ARCH_FORCE_MAX_ORDER=12\nCONFIG_FLATMEM=y\nCONFIG_CMA=y\n"
+    "CONFIG_CMA_SIZE_MBYTES=16\nCONFIG_CMA_SIZE_SEL_MBYTES=y\nCONFIG_CMA_ALIGNMENT=8\nCONFIG_DMA_CMA=y\n"
+    "CONFIG_ZONE_DMA=y\nCONFIG_EFI=y\nCONFIG_LOG_BUF_SHIFT=17\n";
+
+constexpr std::string_view kArmLpaeConfig =
+    "CONFIG_PGTABLE_LEVELS=3\nCONFIG_ARM_LPAE=y\nCONFIG_PAGE_OFFSET=0xC0000000\nCONFIG_NR_CPUS=8\n"
+    "CONFIG_HIGHMEM=y\nCONFIG_ARCH_FORCE_MAX_ORDER=12\nCONFIG_FLATMEM=y\nCONFIG_TRANSPARENT_HUGEPAGE=y\n"
+    "CONFIG_HUGETLB_PAGE=y\nCONFIG_CMA=y\nCONFIG_CMA_SIZE_MBYTES=16\nCONFIG_CMA_SIZE_SEL_MBYTES=y\n"
+    "CONFIG_CMA_ALIGNMENT=8\nCONFIG_DMA_CMA=y\nCONFIG_ZONE_DMA=y\nCONFIG_EFI=y\nCONFIG_LOG_BUF_SHIFT=17\n";
+
+constexpr Symbols kX86Cloud{.text = 0xffffffff81000000,
+                            .stext = 0xffffffff81000000,
+                            .etext = 0xffffffff81e01ef2,
+                            .rodata_start = 0xffffffff82000000,
+                            .rodata_end = 0xffffffff82827000,
+                            .init_begin = 0xffffffff8301a000,
+                            .init_end = 0xffffffff832a7000,
+                            .sdata = 0xffffffff82a00000,
+                            .edata = 0xffffffff82c45e00,
+                            .bss_start = 0xffffffff832b1000,
+                            .bss_stop = 0xffffffff83800000,
+                            .brk_base = 0xffffffff83800000,
+                            .brk_limit = 0xffffffff83830000,
+                            .end = 0xffffffff83830000};
+
+constexpr Symbols kX86Generic{.text = 0xffffffff81000000,
+                              .stext = 0xffffffff81000000,
+                              .etext = 0xffffffff81e01d32,
+                              .rodata_start = 0xffffffff82000000,
+                              .rodata_end = 0xffffffff828eb000,
+                              .init_begin = 0xffffffff83044000,
+                              .init_end = 0xffffffff83306000,
+                              .sdata = 0xffffffff82a00000,
+                              .edata = 0xffffffff82c48980,
+                              .bss_start = 0xffffffff83310000,
+                              .bss_stop = 0xffffffff84400000,
+                              .brk_base = 0xffffffff84400000,
+                              .brk_limit = 0xffffffff84430000,
+                              .end = 0xffffffff84430000};
+
+constexpr Symbols kArm64Cloud{.text = 0xffff800008000000,
+                              .stext = 0xffff800008010000,
+                              .etext = 0xffff800008be0000,
+                              .rodata_start = 0xffff800008be0000,
+                              .rodata_end = 0xffff800009384000,
+                              .init_begin = 0xffff800009390000,
+                              .init_end = 0xffff800009810000,
+                              .sdata = 0xffff800009810000,
+                              .edata = 0xffff800009a09a00,
+                              .bss_start = 0xffff800009a0a000,
+                              .bss_stop = 0xffff800009a9d018,
+                              .swapper_pg_dir = 0xffff80000938f000,
+                              .end = 0xffff800009ab0000};
+
+constexpr Symbols kArm64Generic{.text = 0xffff800008000000,
+                                .stext = 0xffff800008010000,
+                                .etext = 0xffff800008d00000,
+                                .rodata_start = 0xffff800008d00000,
+                                .rodata_end = 0xffff80000964d000,
+                                .init_begin = 0xffff800009660000,
+                                .init_end = 0xffff800009cb0000,
+                                .sdata = 0xffff800009cb0000,
+                                .edata = 0xffff800009f6da00,
+                                .bss_start = 0xffff800009f6e000,
+                                .bss_stop = 0xffff80000a00add8,
+                                .swapper_pg_dir = 0xffff800009658000,
+                                .end = 0xffff80000a010000};
+
+constexpr Symbols kArmmp{.text = 0xc0208000,
+                         .stext = 0xc0300000,
+                         .etext = 0xc0e00000,
+                         .rodata_start = 0xc0e00000,
+                         .rodata_end = 0xc11a5000,
+                         .init_begin = 0xc1200000,
+                         .init_end = 0xc1400000,
+                         .sdata = 0xc1400000,
+                         .edata = 0xc15a90b4,
+                         .bss_start = 0xc15a90b4,
+                         .bss_stop = 0xc1607588,
+                         .swapper_pg_dir = 0xc0204000,
+                         .end = 0xc1607588};
+
+constexpr Symbols kArmmpLpae{.text = 0xc0208000,
+                             .stext = 0xc0400000,
+                             .etext = 0xc1000000,
+                             .rodata_start = 0xc1000000,
+                             .rodata_end = 0xc13aa000,
+                             .init_begin = 0xc1400000,
+                             .init_end = 0xc1600000,
+                             .sdata = 0xc1600000,
+                             .edata = 0xc17ad0c8,
+                             .bss_start = 0xc17ad0c8,
+                             .bss_stop = 0xc180d288,
+                             .swapper_pg_dir = 0xc0203000,
+                             .end = 0xc180d288};
+
+constexpr Bytes kSixMiB{6u << 20};
+
+constexpr BuiltinKernel kKernels[] = {
+    {"6.1.0-56-cloud-amd64", boot::Arch::x86_64, kX86Cloud, Bytes{0}, Bytes{0}, kX86Config},
+    {"6.1.0-56-amd64", boot::Arch::x86_64, kX86Generic, Bytes{0}, Bytes{0}, kX86Config},
+    {"6.1.0-56-cloud-arm64", boot::Arch::arm64, kArm64Cloud, Bytes{0}, Bytes{0x5000}, kArm64Config},
+    {"6.1.0-56-arm64", boot::Arch::arm64, kArm64Generic, Bytes{0}, Bytes{0x5000}, kArm64Config},
+    {"6.1.0-50-armmp", boot::Arch::arm, kArmmp, kSixMiB, Bytes{0x4000}, kArmConfig},
+    {"6.1.0-50-armmp-lpae", boot::Arch::arm, kArmmpLpae, kSixMiB, Bytes{0x5000}, kArmLpaeConfig},
+};
+
+}  // namespace
+
+std::span<const BuiltinKernel> builtin_kernels() { return kKernels; }
+
+}  // namespace quarry::lnx
