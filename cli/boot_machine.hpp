@@ -1,0 +1,24 @@
+// cli/boot_machine.hpp: a described machine, really booted, and what it looks like afterwards.
+#pragma once
+
+#include "cli/boot_report.hpp"
+#include "cli/event_log.hpp"
+#include "linux/description.hpp"
+#include "linux/problem.hpp"
+
+namespace quarry::cli {
+
+// Whose allocations the flow makes.
+enum class Mode {
+  linux_mode,  // Linux's, at Linux's sizes; Quarry's own metadata lies outside the machine's RAM
+  native,      // the library's own metadata, out of memblock
+};
+
+// Boots `machine` through every stage and reads the report from what is then there. `log` is filled also when
+// the boot fails.
+//
+// Errors    cannot_boot: which stage stopped and why, with the largest hole. malformed_input: what the
+//           description holds is no tree or map after all.
+lnx::Expected<BootReport> boot_machine(const lnx::MachineDescription& machine, Mode mode, EventLog& log);
+
+}  // namespace quarry::cli

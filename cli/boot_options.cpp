@@ -1,0 +1,142 @@
+#include "cli/boot_options.hpp"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "cli/choice.hpp"
+
+namespace quarry::cli {
+namespace {
+
+// Hexadecimal, with or without 0x.
+std::optional<std::string> take_address(std::string_view text, std::string_view option,
+                                        std::optional<PhysAddr>& into) {
+  if (text.empty()) return std::nullopt;
+  std::string_view digits = text;
+  if (digits.starts_with("0x") || digits.starts_with("0X")) digits.remove_prefix(2);
+  std::uint64_t at = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), at, 16);
+  if (digits.empty() || error != std::errc{} || end != digits.data() + digits.size())
+    return fmt::format("{} {}: expected an address such as 0x80000000", option, text);
+  into = PhysAddr{at};
+  return std::nullopt;
+}
+
+std::optional<std::string> take_cpus(std::string_view text, std::optional<unsigned>& into) {
+  if (text.empty()) return std::nullopt;
+  constexpr unsigned kMost = 65536;
+  unsigned cpus = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), cpus);
+  if (error != std::errc{} || end != text.data() + text.size() || cpus == 0 || cpus > kMost)
+    return fmt::format("--cpus {}: expected a number from 1 to {}", text, kMost);
+  into = cpus;
+  return std::nullopt;
+}
+
+void take_file(const std::string& name, std::optional<std::string>& into) {
+  if (!name.empty()) into = name;
+}
+
+}  // namespace
+
+void BootArguments::add_to(CLI::App& boot) {
+  boot.add_option("MACHINE", options_.machine,
+                  "a device tree, a kernel's boot log, a case directory, 'host', a built-in name, or '-'")
+      ->option_text(fmt::format("[{}]", lnx::kDefaultMachine));
+  boot.add_flag("--native", words_.native,
+                "the library's own metadata in RAM instead of Linux's allocations");
+  add_machine_options(boot);
+  add_output_options(boot);
+}
+
+void BootArguments::add_machine_options(CLI::App& boot) {
+  auto* const group = boot.add_option_group("More of the machine");
+  const auto add = [&](const char* name, auto& into, const char* value, const char* about) {
+    return group->add_option(name, into, about)->option_text(value);
+  };
+  add("--arch", words_.arch, "ARCH", "x86_64, arm64 or arm, where the machine does not tell");
+  add("--memory", words_.memory, "BASE+SIZE", "memory that the description leaves out; repeatable")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  add("--cmdline", words_.command_line, "STRING", "the kernel's command line, instead of the machine's own");
+  add("--kernel-at", words_.kernel_at, "ADDR", "physical address that the kernel is loaded at");
+  add("--dtb-at", words_.tree_at, "ADDR", "physical address of the device tree");
+  add("--initrd", words_.initrd, "BASE+SIZE", "where the initial ramdisk lies");
+  add("--srat", words_.srat, "FILE", "an ACPI SRAT: which memory is on which node");
+  add("--slit", words_.slit, "FILE", "an ACPI SLIT: how far nodes are apart");
+  add("--dtb", words_.tree, "FILE", "the device tree that belongs to a boot log");
+  add("--cpus", words_.cpus, "N", "number of processors");
+}
+
+void BootArguments::add_output_options(CLI::App& boot) {
+  auto& group = *boot.add_option_group("Output");
+  add_choice<Format>(group, "--format", options_.format, {{"text", Format::text}, {"json", Format::json}},
+                     "");
+  add_choice<Colour>(group, "--color", options_.colour,
+                     {{"auto", Colour::automatic}, {"always", Colour::always}, {"never", Colour::never}}, "");
+  add_choice<ShownStage>(group, "--stage", options_.stage,
+                         {{"firmware", ShownStage::firmware},
+                          {"early", ShownStage::early},
+                          {"zones", ShownStage::zones},
+                          {"buddy", ShownStage::buddy},
+                          {"slab", ShownStage::slab},
+                          {"all", ShownStage::all}},
+                         "");
+  group.add_flag("--flow", options_.show_flow, "print the steps of the boot instead");
+  group.add_flag("--list", options_.list_builtins, "print the built-in machines instead");
+  group.add_option("--observe", options_.observe_file, "write every early decision to FILE, as JSON Lines")
+      ->option_text("FILE");
+  group.add_option("-o,--output", options_.output_file, "write to FILE, whole or not at all")
+      ->option_text("FILE");
+  group.add_flag("-q,--quiet", words_.quiet, "only the ledger and the totals");
+  group.add_flag("-v,--verbose", words_.verbose, "all of every list, and the wide texts of /proc");
+}
+
+std::optional<std::string> BootArguments::check() {
+  if (auto bad = check_machine()) return bad;
+  return check_output();
+}
+
+// The first that makes no sense is complained about.
+std::optional<std::string> BootArguments::check_machine() {
+  auto& describe = options_.describe;
+  if (!words_.arch.empty()) {
+    describe.arch = lnx::arch_of(words_.arch);
+    if (!describe.arch) return fmt::format("--arch {}: expected x86_64, arm64 or arm", words_.arch);
+    if (describe.arch == boot::Arch::riscv64)
+      return "--arch riscv64: this version has no boot flow for riscv64";
+  }
+  for (const auto& text : words_.memory) {
+    const auto range = lnx::parse_base_and_size(text, "--memory");
+    if (!range) return range.problem().text;
+    describe.memory.push_back(*range);
+  }
+  if (!words_.initrd.empty()) {
+    const auto range = lnx::parse_base_and_size(words_.initrd, "--initrd");
+    if (!range) return range.problem().text;
+    describe.initrd = *range;
+  }
+  if (auto bad = take_address(words_.kernel_at, "--kernel-at", describe.kernel_at)) return bad;
+  if (auto bad = take_address(words_.tree_at, "--dtb-at", describe.tree_at)) return bad;
+  if (auto bad = take_cpus(words_.cpus, describe.cpus)) return bad;
+  describe.command_line = words_.command_line;
+  take_file(words_.srat, describe.srat_file);
+  take_file(words_.slit, describe.slit_file);
+  take_file(words_.tree, describe.tree_file);
+  if (words_.native) options_.mode = Mode::native;
+  return std::nullopt;
+}
+
+std::optional<std::string> BootArguments::check_output() {
+  if (words_.quiet && words_.verbose) return "-q and -v contradict each other";
+  if (words_.quiet) options_.verbosity = Verbosity::quiet;
+  if (words_.verbose) options_.verbosity = Verbosity::verbose;
+  if (options_.show_flow && options_.list_builtins) return "--flow and --list contradict each other";
+  if (options_.format == Format::text) return std::nullopt;
+  if (options_.show_flow) return "--flow and --format json contradict each other: the steps are text";
+  if (options_.list_builtins) return "--list and --format json contradict each other: the list is text";
+  return std::nullopt;
+}
+
+}  // namespace quarry::cli

@@ -1,0 +1,41 @@
+// cli/boot_options.hpp: the options of `quarry boot`, from words to values.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/options.hpp"
+
+namespace CLI {
+class App;
+}
+
+namespace quarry::cli {
+
+// Lives from add_to() until the command line is parsed and checked.
+class BootArguments {
+ public:
+  void add_to(CLI::App& boot);
+  // After the parse. What makes no sense is told in one line; then the options are not to be used.
+  std::optional<std::string> check();
+  const BootOptions& options() const { return options_; }
+
+ private:
+  void add_machine_options(CLI::App& boot);
+  void add_output_options(CLI::App& boot);
+  std::optional<std::string> check_machine();
+  std::optional<std::string> check_output();
+
+  // As they were given; empty: not at all.
+  struct Words {
+    std::vector<std::string> memory;
+    std::optional<std::string> command_line;
+    std::string arch, kernel_at, tree_at, initrd, srat, slit, tree, cpus;
+    bool native = false, quiet = false, verbose = false;
+  };
+  Words words_;
+  BootOptions options_;
+};
+
+}  // namespace quarry::cli

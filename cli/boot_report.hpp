@@ -1,0 +1,141 @@
+// cli/boot_report.hpp: what one boot left behind, read from the live structures.
+//
+// A value: when it is filled, the machine may be gone. The texts are what the library's own views wrote;
+// the numbers are what pictures and JSON are made of.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace quarry::cli {
+
+struct Span {
+  std::uint64_t begin = 0;
+  std::uint64_t end = 0;  // exclusive
+  std::uint64_t size() const { return end - begin; }
+};
+
+struct FirmwareEntry {
+  Span range;
+  std::string type;    // "usable", "reserved", "ACPI data", …
+  std::string source;  // "e820", "efi", "device tree, memory@40000000", "--memory"
+  bool is_ram = false;
+};
+
+struct RegionEntry {
+  Span range;
+  std::vector<std::string> flags;   // "hotplug", "mirror", "nomap", "driver_managed"
+  int node = -1;                    // -1: none was said
+  std::string owner;                // reserved regions: who took it; several owners are joined by ", "
+  std::vector<std::string> owners;  // the same, each by itself
+};
+
+// A piece of physical memory and what it is at the end of the boot: what the picture draws.
+struct MapPiece {
+  enum class Kind {
+    free,
+    kernel,
+    initrd,
+    tree,
+    firmware,
+    descriptors,
+    node_data,
+    cma,
+    crashkernel,
+    nomap,
+    reserved,
+    page_tables,
+    other
+  };
+  Span range;
+  Kind kind = Kind::free;
+  std::string owner;
+};
+
+struct ZoneEntry {
+  std::string name;
+  std::uint64_t start_pfn = 0, spanned_pages = 0, present_pages = 0, managed_pages = 0, cma_pages = 0;
+  std::vector<std::uint64_t> free_area;           // blocks by order, when the boot is done
+  std::vector<std::uint64_t> free_area_handover;  // right after memblock's pages were released
+};
+
+struct NodeEntry {
+  int id = 0;
+  std::uint64_t start_pfn = 0, spanned_pages = 0, present_pages = 0;
+  std::vector<unsigned> distances;
+  std::vector<int> fallback;
+  std::vector<std::pair<int, std::string>> zonelist;  // zonerefs in order
+  std::vector<ZoneEntry> zones;
+};
+
+struct ReservedNode {
+  std::string name;
+  Span range;
+  std::vector<std::string> flags;
+  std::string status;  // "reserved", or what the kernel says of it
+};
+
+struct CmaEntry {
+  std::string name;
+  Span range;
+  bool is_default = false;
+};
+
+struct ResourceEntry {
+  Span range;
+  std::string name;
+  unsigned depth = 0;
+};
+
+struct LedgerEntry {
+  std::string owner;
+  std::uint64_t bytes = 0;
+};
+
+struct StepEntry {
+  std::string function;  // the Linux function that the step stands for
+  std::string about;
+};
+
+// A self-test of the allocators on the booted machine: what was allocated and freed through them.
+struct ExerciseEntry {
+  std::string what;  // "page pairs, order 0 to 10", "kmalloc, 8 B to 16 KiB"
+  std::uint64_t operations = 0;
+  std::string outcome;  // "ok", or the name of the law that broke
+};
+
+struct BootReport {
+  std::string source;  // what was booted: a file, "built-in pc-2g", "this host"
+  std::string arch;
+  std::uint64_t page_size = 4096;
+  std::string cmdline;
+  std::string model;
+  unsigned cpus = 1;
+  bool native = false;
+
+  std::vector<FirmwareEntry> firmware;
+  std::vector<RegionEntry> memory, reserved;
+  std::vector<MapPiece> pieces;  // sorted, disjoint, covering all memory
+  std::vector<NodeEntry> nodes;
+  std::vector<ReservedNode> reserved_memory;
+  std::vector<CmaEntry> cma;
+  std::vector<Span> crashkernel;
+  std::vector<ResourceEntry> iomem;
+  std::vector<LedgerEntry> ledger;  // sums to ram_bytes
+  std::vector<StepEntry> steps;
+  std::vector<ExerciseEntry> exercises;
+  std::vector<std::string> notes;    // what a person should know: guesses, refusals, what is not modelled
+  std::vector<std::string> sources;  // `host`: what could be read, and what could not and why
+
+  std::uint64_t ram_bytes = 0;
+  std::uint64_t mem_total_kib = 0, cma_total_kib = 0, high_total_kib = 0;
+
+  // The kernel's own words, from the library's views.
+  struct Texts {
+    std::string memblock, zones, zonelists, zonerefs, iomem;
+    std::string buddyinfo, pagetypeinfo, slabinfo, memory_line;
+  } texts;
+};
+
+}  // namespace quarry::cli

@@ -1,0 +1,49 @@
+// cli/event_log.hpp: every decision of the boot-time allocators, kept in order.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "quarry/early/observer.hpp"
+
+namespace quarry::cli {
+
+// An early::Event with words of its own: the library's are views of tables that may go.
+struct LoggedEvent {
+  early::Action action;
+  PhysRange range;
+  early::Flags flags;
+  NodeId node;
+  std::string owner, reason;
+  Bytes size, alignment;  // what was asked for, of allocations and of what became of them
+  std::string step;       // the step of the flow that was running; empty outside the flow
+
+  // Good while this object lives.
+  early::Event event() const {
+    return {.action = action,
+            .range = range,
+            .flags = flags,
+            .node = node,
+            .owner = {owner.data(), owner.size()},
+            .reason = {reason.data(), reason.size()},
+            .size = size,
+            .alignment = alignment};
+  }
+};
+
+class EventLog {
+ public:
+  // Good while the log stays where it is.
+  early::Observer observer() noexcept;
+  void set_step(std::string_view step) { step_ = step; }
+  const std::vector<LoggedEvent>& events() const noexcept { return events_; }
+  // One JSON object a line, in order.
+  std::string json_lines() const;
+
+ private:
+  std::vector<LoggedEvent> events_;
+  std::string step_;
+};
+
+}  // namespace quarry::cli

@@ -1,0 +1,125 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <array>
+#include <csignal>
+#include <exception>
+
+#include "cli/boot_command.hpp"
+#include "cli/boot_options.hpp"
+#include "cli/choice.hpp"
+#include "cli/replay_command.hpp"
+
+namespace quarry::cli {
+namespace {
+
+constexpr const char* kVersion = "quarry 0.1.0";
+
+constexpr const char* kExamples = R"(Examples:
+  quarry boot                                   the built-in 2 GiB PC, every stage and the ledger
+  quarry boot --list                            the machines that are built in
+  quarry boot board.dtb --memory 0x80000000+1G  a board whose tree leaves memory to the boot loader
+  quarry boot dmesg.txt --format json           the machine that a kernel log tells of, for scripts
+  quarry boot host                              this machine, as far as it can be read
+  quarry boot numa-8n --stage zones             one stage alone
+  quarry boot --flow arm64-virt-8g              the steps by the names of the Linux functions
+  quarry boot board.dtb --observe events.jsonl  every decision of the boot-time allocators, a line each
+
+Exit status: 0 done, 1 a finding, 2 unusable arguments, 3 malformed input, 4 the machine cannot boot.)";
+
+// Commands and options of the tool's contract that this version has not got. They say so instead of guessing.
+constexpr std::array kLaterCommands = {"compare", "where",  "diff",    "solve",
+                                       "lint",    "report", "sysroot", "shell"};
+constexpr std::array kLaterOptions = {"--kernel", "--config", "--early", "--policy"};
+
+int refuse(const std::string& text) {
+  fmt::print(stderr, "quarry: {}\n", text);
+  return static_cast<int>(lnx::ExitStatus::bad_arguments);
+}
+
+// Names of later versions are refused by name, before CLI11 calls them unknown.
+std::optional<std::string> later_word(int count, const char* const* words) {
+  for (const char* const command : kLaterCommands) {
+    if (count > 1 && std::string_view{words[1]} == command)
+      return fmt::format("the command '{}' is not in this version; 'quarry --help' lists what is", command);
+  }
+  for (int i = 1; i < count; ++i) {
+    const std::string_view word = words[i];
+    for (const std::string_view option : kLaterOptions) {
+      if (word == option || (word.starts_with(option) && word.substr(option.size()).starts_with('=')))
+        return fmt::format("the option '{}' is not in this version", option);
+    }
+  }
+  return std::nullopt;
+}
+
+// A machine where a command is expected is the mistake that is easily made.
+std::optional<std::string> unknown_command(const CLI::App& app, int count, const char* const* words) {
+  if (count < 2 || words[1][0] == '-') return std::nullopt;
+  for (const auto* const command : app.get_subcommands({}))
+    if (command->get_name() == words[1]) return std::nullopt;
+  return fmt::format(
+      "'{0}' is no command: did you mean 'quarry boot {0}'? 'quarry --help' lists what there is", words[1]);
+}
+
+// `quarry replay`, whose options are few.
+CLI::App* add_replay(CLI::App& app, ReplayOptions& options) {
+  auto* const replay = app.add_subcommand(
+      "replay", "replay the memblock=debug lines of a kernel's log; does it give the same addresses?");
+  replay->footer(kReplayExamples);
+  replay->add_option("LOG", options.log, "a kernel's log, a case directory, or '-'")->required();
+  add_choice<Format>(*replay, "--format", options.format, {{"text", Format::text}, {"json", Format::json}},
+                     "");
+  replay->add_option("-o,--output", options.output_file, "write to FILE, whole or not at all");
+  replay->add_flag_callback(
+      "-v,--verbose", [&options] { options.verbosity = Verbosity::verbose; },
+      "each operation that is not compared, with the reason");
+  return replay;
+}
+
+int run(int count, const char* const* words) {
+  if (const auto later = later_word(count, words)) return refuse(*later);
+  CLI::App app{
+      "Boots a memory system on the description of a machine and tells where the RAM went, and why."};
+  app.name("quarry");
+  app.footer(kExamples);
+  app.set_version_flag("--version", kVersion);
+  app.require_subcommand(0, 1);
+
+  BootArguments arguments;
+  auto* const boot =
+      app.add_subcommand("boot", "boot the memory system on a machine; print every stage and the ledger");
+  boot->footer(kExamples);
+  arguments.add_to(*boot);
+  ReplayOptions replay_options;
+  const auto* const replay = add_replay(app, replay_options);
+
+  if (const auto unknown = unknown_command(app, count, words)) return refuse(*unknown);
+  try {
+    app.parse(count, words);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
+    return refuse(fmt::format("{}; 'quarry --help' has examples", error.what()));
+  }
+  if (replay->parsed()) return run_replay(replay_options);
+  if (!boot->parsed()) {
+    fmt::print("{}", app.help());
+    return 0;
+  }
+  if (const auto bad = arguments.check()) return refuse(*bad);
+  return run_boot(arguments.options());
+}
+
+}  // namespace
+}  // namespace quarry::cli
+
+int main(int count, char** words) {
+  std::signal(SIGPIPE, SIG_IGN);
+  try {
+    return quarry::cli::run(count, words);
+  } catch (const std::exception& error) {
+    // Out of memory, or a name that the file system refuses: one line, as for everything else.
+    fmt::print(stderr, "quarry: {}\n", error.what());
+    return static_cast<int>(quarry::lnx::ExitStatus::bad_arguments);
+  }
+}

@@ -1,0 +1,160 @@
+// cli/pages_stage.hpp: one bring-up with snapshots, on a machine whose geometry is a type.
+#pragma once
+
+#include <optional>
+
+#include "cli/ledger_parts.hpp"
+#include "cli/snapshot.hpp"
+#include "cli/text.hpp"
+#include "host/paged_host.hpp"
+#include "quarry/memory/bring_up.hpp"
+#include "quarry/memory/exercise.hpp"
+#include "quarry/view/memory_line.hpp"
+#include "quarry/view/slabinfo.hpp"
+#include "quarry/view/zones.hpp"
+
+namespace quarry::cli {
+
+template <Geometry G>
+class PagesStage {
+ public:
+  using System = memory::PageSystem<G, hosted::PagedHost>;
+
+  // All that is given outlives this. `descriptor` is the size of a page descriptor of the kernel in question.
+  PagesStage(memory::EarlySystem& early, hosted::PagedRam& ram, page::MetadataSource metadata,
+             Bytes descriptor, const EventLog& log, BootReport& report)
+      : early_{early},
+        descriptor_{descriptor},
+        ram_{ram},
+        log_{log},
+        report_{report},
+        system_{early, hosted::PagedHost{ram}, metadata, config()} {}
+
+  Result<Done> run() {
+    auto done = memory::bring_up(early_, system_, reached_, {this, &PagesStage::after});
+    if (!done) return done;
+    exercise(memory::exercise_pages(system_));
+    exercise(memory::exercise_kmalloc(system_));
+    exercise(memory::exercise_cache(system_));
+    read_end();
+    return done;
+  }
+  memory::Stage reached() const { return reached_; }
+
+ private:
+  memory::PageConfig config() const {
+    memory::PageConfig config;
+    // Whole free sections of a machine that is too large to describe at once wait until they are needed.
+    config.allocator.hand_over = buddy::HandOver::deferred;
+    config.packing.cpus = early_.machine().cpus;
+    const boot::Arch arch = early_.machine().arch;
+    config.packing.kmalloc_align = arch == boot::Arch::arm64 ? 128 : arch == boot::Arch::arm ? 64 : 8;
+    return config;
+  }
+
+  static void after(void* self, memory::Stage stage) noexcept {
+    auto& me = *static_cast<PagesStage*>(self);
+    if (stage == memory::Stage::early) me.limit_ram();
+    if (stage == memory::Stage::hand_over) me.read_handover();
+  }
+
+  // The flow has decided what is memory: from here on nothing else may be touched.
+  void limit_ram() {
+    std::vector<PhysRange> memory;
+    for (const auto& region : early_.memblock().memory().view()) memory.push_back(region.range());
+    ram_.limit_to(memory);
+  }
+
+  std::vector<view::CountedZone> counted() {
+    std::vector<view::CountedZone> zones;
+    const auto& layout = early_.layout();
+    for (std::uint32_t i = 0; i < layout.zones.size(); ++i) {
+      if (!layout.zones[i].is_populated()) continue;
+      zones.push_back({layout.zones[i].node, layout.zones[i].type, system_.allocator().stats(i)});
+    }
+    return zones;
+  }
+
+  static std::vector<std::uint64_t> free_area(const buddy::ZoneStats& stats) {
+    std::vector<std::uint64_t> blocks;
+    for (unsigned order = 0; order <= G.max_order().raw(); ++order) {
+      std::uint64_t count = 0;
+      for (const std::uint64_t some : stats.free_blocks[order]) count += some;
+      blocks.push_back(count);
+    }
+    return blocks;
+  }
+
+  void read_handover() {
+    for (const auto& zone : counted()) handover_.push_back(free_area(zone.stats));
+    view::MemoryLine line;
+    const auto& kernel = early_.machine().kernel;
+    std::uint64_t present = 0, managed = 0;
+    for (const auto& zone : early_.layout().zones) present += zone.present.raw, managed += zone.managed.raw;
+    for (const auto& area : early_.state().cma)
+      line.cma_reserved = Bytes{line.cma_reserved.raw + area.range.size().raw};
+    line.available = G.page_size().bytes_in(PageCount{managed});
+    line.physical = G.page_size().bytes_in(PageCount{present});
+    line.kernel_code = kernel.text.size(), line.rwdata = kernel.data.size(),
+    line.rodata = kernel.rodata.size();
+    line.init = kernel.init.size(), line.bss = kernel.bss.size();
+    line.reserved = Bytes{line.physical.raw - line.available.raw - line.cma_reserved.raw};
+    for (const auto& zone : early_.layout().zones) {
+      if (zone.type != zones::ZoneType::highmem) continue;
+      line.has_highmem = line.has_highmem || zone.is_populated();
+      line.highmem = Bytes{line.highmem.raw + G.page_size().bytes_in(zone.managed).raw};
+    }
+    report_.texts.memory_line = printed([&](TextSink& out) { view::print_memory_line(out, line); });
+  }
+
+  void exercise(const memory::Exercise& done) {
+    report_.exercises.push_back(
+        {to_string(done.what), done.operations, done.complaint.empty() ? "ok" : to_string(done.complaint)});
+  }
+
+  void read_end() {
+    read_early(early_, log_, report_);
+    read_zones(early_, report_);
+    read_iomem(early_, report_);
+    auto ledger = make_ledger(report_, log_);
+    refine_ledger(early_, ledger);
+    read_ledger(ledger, report_);
+
+    const auto zones = counted();
+    std::size_t at = 0;
+    for (auto& node : report_.nodes) {
+      for (auto& zone : node.zones) {
+        zone.free_area = free_area(zones[at].stats);
+        zone.free_area_handover = handover_[at++];
+        report_.mem_total_kib += zone.managed_pages * (report_.page_size >> 10);
+        report_.cma_total_kib += zone.cma_pages * (report_.page_size >> 10);
+        if (zone.name == "HighMem") report_.high_total_kib += zone.managed_pages * (report_.page_size >> 10);
+      }
+    }
+    report_.texts.zonelists = printed([&](TextSink& out) {
+      view::print_zonelists(out, early_.layout(), zones::total_pages(early_.layout(), G, descriptor_));
+    });
+    report_.texts.zonerefs = printed([&](TextSink& out) { view::print_zonerefs(out, early_.layout()); });
+    report_.texts.buddyinfo =
+        printed([&](TextSink& out) { view::print_buddyinfo(out, G.max_order(), zones); });
+    const auto cma = early_.machine().limits.has_cma ? view::CmaColumn::present : view::CmaColumn::absent;
+    report_.texts.pagetypeinfo =
+        printed([&](TextSink& out) { view::print_pagetypeinfo(out, G, cma, zones); });
+    report_.texts.slabinfo = printed([&](TextSink& out) {
+      view::print_slabinfo_header(out);
+      for (auto* cache = system_.slabs().first(); cache != nullptr; cache = cache->next())
+        view::print_slabinfo_line(out, cache->stats());
+    });
+  }
+
+  memory::EarlySystem& early_;
+  Bytes descriptor_;
+  hosted::PagedRam& ram_;
+  const EventLog& log_;
+  BootReport& report_;
+  System system_;
+  memory::Stage reached_ = memory::Stage::early;
+  std::vector<std::vector<std::uint64_t>> handover_;  // by populated zone
+};
+
+}  // namespace quarry::cli

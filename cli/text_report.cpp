@@ -1,0 +1,302 @@
+#include "cli/text_report.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstdlib>
+
+#include "cli/lists.hpp"
+#include "cli/picture.hpp"
+#include "cli/sizes.hpp"
+
+namespace quarry::cli {
+namespace {
+
+using Stage = TextStyle::Stage;
+
+TextStyle::Stage stage_of(ShownStage shown) {
+  switch (shown) {
+    case ShownStage::firmware: return Stage::firmware;
+    case ShownStage::early: return Stage::early;
+    case ShownStage::zones: return Stage::zones;
+    case ShownStage::buddy: return Stage::buddy;
+    case ShownStage::slab: return Stage::slab;
+    case ShownStage::all: break;
+  }
+  return Stage::all;
+}
+
+class Writer {
+ public:
+  Writer(const BootReport& report, const TextStyle& style) : report_{report}, style_{style} {
+    std::uint64_t last = 0;
+    for (const auto& region : report.memory) last = std::max(last, region.range.end - 1);
+    for (const auto& region : report.reserved) last = std::max(last, region.range.end - 1);
+    digits_ = 2 + std::max<std::size_t>(8, (static_cast<std::size_t>(std::bit_width(last)) + 3) / 4);
+  }
+
+  std::string write() {
+    if (style_.quiet) {
+      ledger();
+      totals();
+      return text_;
+    }
+    if (style_.stage == Stage::all) title();
+    if (shows(Stage::firmware)) firmware();
+    if (shows(Stage::early)) early();
+    if (shows(Stage::zones)) zones();
+    if (shows(Stage::buddy)) buddy();
+    if (shows(Stage::slab)) slab();
+    if (style_.stage == Stage::all) {
+      section("where the RAM went");
+      ledger();
+      totals();
+      notes();
+    }
+    return text_;
+  }
+
+ private:
+  using Lines = std::vector<std::string>;
+
+  // Wide or long texts are for those who ask for them.
+  bool wants_all_of(Stage stage) const { return style_.verbose || style_.stage == stage; }
+  bool shows(Stage stage) const { return style_.stage == Stage::all || style_.stage == stage; }
+
+  void section(std::string_view name) {
+    const char* const dash = style_.unicode ? "─" : "-";
+    std::string line = fmt::format("{0}{0} {1} ", dash, name);
+    for (std::size_t i = 4 + name.size(); i < style_.width; ++i) line += dash;
+    if (!text_.empty()) text_ += "\n";
+    text_ += style_.in(Ink::heading, line) + "\n";
+  }
+  void heading(std::string_view name) { text_ += "\n" + style_.in(Ink::heading, name) + "\n"; }
+  void list(const Lines& lines) { text_ += listed(lines, style_); }
+
+  void title() {
+    const auto counted = [](std::uint64_t number, std::string_view what) {
+      return fmt::format("{} {}{}", number, what, number == 1 ? "" : "s");
+    };
+    Lines words{report_.source};
+    for (std::string word :
+         {report_.arch, human_size(report_.ram_bytes) + " RAM", counted(report_.nodes.size(), "node"),
+          counted(report_.cpus, "CPU"), std::string{report_.native ? "native" : "as Linux 6.1"}})
+      words.push_back(std::move(word));
+    const std::string_view dot = style_.unicode ? " · " : " | ";
+    text_ += style_.in(Ink::heading, wrapped(words, dot, 2, style_.width)) + "\n";
+    if (!report_.model.empty()) text_ += report_.model + "\n";
+    if (!report_.cmdline.empty()) text_ += style_.in(Ink::faint, report_.cmdline) + "\n";
+    for (const auto& source : report_.sources) text_ += style_.in(Ink::faint, source) + "\n";
+    text_ += "\n" + draw_map(report_, style_);
+  }
+
+  void firmware() {
+    section("firmware: what the machine says it has");
+    Lines lines;
+    for (const auto& entry : report_.firmware) {
+      const std::string_view who = entry.source == "e820" ? std::string_view{"BIOS-e820"} : entry.source;
+      lines.push_back(fmt::format("{}: [mem {:#018x}-{:#018x}] {}", who, entry.range.begin,
+                                  entry.range.end - 1, entry.type));
+    }
+    list(lines);
+    if (style_.verbose) {
+      heading("steps of the boot flow");
+      for (const auto& step : report_.steps) text_ += fmt::format("  {:34} {}\n", step.function, step.about);
+    }
+  }
+
+  void early() {
+    section("early: memblock before the page allocator");
+    text_ += report_.texts.memblock;
+    heading("who reserved it");
+    Lines lines;
+    for (const auto& region : report_.reserved)
+      lines.push_back(range_line(region.range, region.owners.empty() ? Lines{"-"} : region.owners));
+    list(lines);
+    ranges("/reserved-memory", report_.reserved_memory,
+           [](const ReservedNode& node) { return node.name + ": " + node.status; });
+    ranges("contiguous areas", report_.cma,
+           [](const CmaEntry& area) { return area.name + (area.is_default ? " (default)" : ""); });
+    if (report_.crashkernel.empty()) return;
+    heading("crash kernel");
+    for (const auto& range : report_.crashkernel) text_ += range_line(range, {"crashkernel"}) + "\n";
+  }
+
+  template <class Entry, class Words>
+  void ranges(std::string_view name, const std::vector<Entry>& entries, Words words) {
+    if (entries.empty()) return;
+    heading(name);
+    Lines lines;
+    for (const Entry& entry : entries) lines.push_back(range_line(entry.range, {words(entry)}));
+    list(lines);
+  }
+
+  // Names that are more than the line holds stand below each other.
+  std::string range_line(Span range, const Lines& names) const {
+    std::string line;
+    if (range.size() == 0)
+      line = fmt::format("  {:{}} {:>9}  ", "no memory", 2 * digits_ + 3, "");
+    else
+      line = fmt::format("  [{:#0{}x}-{:#0{}x}] {:>9}  ", range.begin, digits_, range.end - 1, digits_,
+                         human_size(range.size()));
+    return line + wrapped(names, ", ", line.size(), style_.width);
+  }
+
+  void zones() {
+    section("zones: nodes, zones, and the order of asking");
+    text_ += listed_text(report_.texts.zones, style_) + listed_text(report_.texts.zonelists, style_);
+    if (wants_all_of(Stage::zones)) text_ += listed_text(report_.texts.zonerefs, style_);
+    if (report_.nodes.size() > 1) distances();
+    heading("pages");
+    text_ += style_.in(Ink::faint, fmt::format("  {:>4} {:<8} {:>12} {:>12} {:>12} {:>12} {:>10}", "node",
+                                               "zone", "start_pfn", "spanned", "present", "managed", "cma")) +
+             "\n";
+    Lines lines;
+    for (const auto& node : report_.nodes) {
+      for (const auto& zone : node.zones) {
+        lines.push_back(fmt::format("  {:>4} {:<8} {:>12} {:>12} {:>12} {:>12} {:>10}", node.id, zone.name,
+                                    zone.start_pfn, zone.spanned_pages, zone.present_pages,
+                                    zone.managed_pages, zone.cma_pages));
+      }
+    }
+    list(lines);
+    heading("/proc/iomem");
+    list(lines_of(report_.texts.iomem));
+  }
+
+  void distances() {
+    heading("distances");
+    // A machine with more nodes than fit on a line has its matrix in the JSON.
+    if (report_.nodes.size() * 4 + 12 > style_.width) {
+      text_ +=
+          fmt::format("  {0} by {0}: too wide for this line, --format json has them\n", report_.nodes.size());
+      return;
+    }
+    for (const auto& node : report_.nodes) {
+      text_ += fmt::format("  node {:>3}:", node.id);
+      for (const unsigned distance : node.distances) text_ += fmt::format(" {:>3}", distance);
+      text_ += "\n";
+    }
+  }
+
+  void buddy() {
+    section("buddy: free pages by order");
+    text_ += report_.texts.memory_line;
+    heading("/proc/buddyinfo");
+    text_ += listed_text(report_.texts.buddyinfo, style_);
+    if (!wants_all_of(Stage::buddy)) return;
+    heading("/proc/pagetypeinfo");
+    text_ += listed_text(report_.texts.pagetypeinfo, style_);
+  }
+
+  void slab() {
+    section("slab: kmem_cache and kmalloc");
+    if (wants_all_of(Stage::slab))
+      text_ += listed_text(report_.texts.slabinfo, style_);
+    else
+      caches();
+    heading("put to use");
+    for (const auto& done : report_.exercises) {
+      const bool fit = done.outcome == "ok";
+      text_ += fmt::format("  {:38} {:>8} operations  {}\n", done.what, grouped(done.operations),
+                           style_.in(fit ? Ink::free : Ink::warning, done.outcome));
+    }
+  }
+
+  // The columns of slabinfo that say something here, of the caches that have slabs.
+  void caches() {
+    for (const auto& line : lines_of(report_.texts.slabinfo)) {
+      constexpr std::string_view kTunables = " : tunables";
+      const std::size_t end = std::min(line.find(kTunables), line.size());
+      const std::string_view counts = std::string_view{line}.substr(line.rfind(':') + 1);
+      const bool is_header = line.starts_with("# name");
+      const bool is_empty = counts.find_first_of("123456789") == counts.npos;
+      if (end == line.size() || (!is_header && is_empty)) continue;
+      text_ += is_header ? style_.in(Ink::faint, line.substr(0, end)) : line.substr(0, end);
+      text_ += "\n";
+    }
+  }
+
+  void ledger() {
+    std::size_t names = 0;
+    for (const auto& line : report_.ledger) names = std::max(names, line.owner.size());
+    names = std::min(names, style_.width / 2 - 8);
+    const std::size_t fixed = 2 + names + 2 + 9 + 2 + 18 + 2 + 7 + 2;
+    const std::size_t room = style_.width > fixed + 8 ? style_.width - fixed : 0;
+    const std::uint64_t most =
+        report_.ledger.empty() ? 1 : std::max<std::uint64_t>(report_.ledger.front().bytes, 1);
+    std::uint64_t sum = 0;
+    Lines lines;
+    for (const auto& line : report_.ledger) {
+      sum += line.bytes;
+      std::string text = fmt::format("  {:{}}  {:>9}  {:>18}  {:>6.2f}%", line.owner.substr(0, names), names,
+                                     human_size(line.bytes), grouped(line.bytes), percent(line.bytes));
+      if (std::string drawn = bar(line.bytes, most, room); !drawn.empty()) text += "  " + std::move(drawn);
+      lines.push_back(std::move(text));
+    }
+    list(lines);
+    const std::string all =
+        fmt::format("  {:{}}  {:>9}  {:>18}", "all RAM", names, human_size(sum), grouped(sum));
+    text_ += style_.in(Ink::heading, all) + "\n";
+  }
+
+  double percent(std::uint64_t bytes) const {
+    return report_.ram_bytes == 0 ? 0
+                                  : 100 * static_cast<double>(bytes) / static_cast<double>(report_.ram_bytes);
+  }
+
+  std::string bar(std::uint64_t bytes, std::uint64_t most, std::size_t room) const {
+    const auto eighths = static_cast<std::size_t>(static_cast<double>(bytes) / static_cast<double>(most) *
+                                                  static_cast<double>(room) * 8);
+    if (!style_.unicode) return std::string(eighths / 8, '#');
+    constexpr const char* parts[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
+    std::string text;
+    for (std::size_t i = 0; i < eighths / 8; ++i) text += "█";
+    text += parts[eighths % 8];
+    return text.empty() ? text : style_.in(Ink::metadata, text);
+  }
+
+  void totals() {
+    text_ += fmt::format("\nMemTotal: {} kB", report_.mem_total_kib);
+    if (report_.cma_total_kib != 0) text_ += fmt::format("   CmaTotal: {} kB", report_.cma_total_kib);
+    if (report_.high_total_kib != 0) text_ += fmt::format("   HighTotal: {} kB", report_.high_total_kib);
+    text_ += "\n";
+  }
+
+  void notes() {
+    if (report_.notes.empty()) return;
+    heading("notes");
+    Lines lines;
+    for (const auto& note : report_.notes) lines.push_back("  " + note);
+    list(lines);
+  }
+
+  const BootReport& report_;
+  const TextStyle& style_;
+  std::size_t digits_ = 10;  // of an address, with its 0x
+  std::string text_;
+};
+
+}  // namespace
+
+TextStyle text_style(const BootOptions& options) {
+  TextStyle style;
+  const bool to_terminal = options.output_file.empty() && stdout_is_terminal();
+  // https://no-color.org: set and not empty.
+  const char* const no_colour = std::getenv("NO_COLOR");
+  const bool wanted = to_terminal && (no_colour == nullptr || *no_colour == '\0');
+  style.colour = options.colour == Colour::always || (options.colour == Colour::automatic && wanted);
+  style.width = terminal_width();
+  style.unicode = locale_is_utf8();
+  style.quiet = options.verbosity == Verbosity::quiet;
+  style.verbose = options.verbosity == Verbosity::verbose;
+  style.stage = stage_of(options.stage);
+  return style;
+}
+
+std::string to_text(const BootReport& report, const TextStyle& style) {
+  return Writer{report, style}.write();
+}
+
+}  // namespace quarry::cli
