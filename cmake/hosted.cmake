@@ -4,17 +4,22 @@ find_package(Threads REQUIRED)
 add_library(quarry_hosted_options INTERFACE)
 target_link_libraries(quarry_hosted_options INTERFACE quarry_options Threads::Threads)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  target_compile_options(quarry_hosted_options INTERFACE -Wno-restrict)  # GCC 12 sees ghosts in std::string (bug 105651)
+  # GCC 12 sees ghosts in std::string (bugs 105651 and 105329).
+  target_compile_options(quarry_hosted_options INTERFACE -Wno-restrict -Wno-stringop-overflow)
 endif()
 
-# quarry_precompile(TARGET HEADERS...): compiles the large headers of others once, for speed alone. Every
+# quarry_precompile(TARGET HEADERS... | REUSE_FROM OTHER): compiles the large headers of others once, for speed alone. Every
 # source still includes what it uses; clang-tidy sees it without this.
 function(quarry_precompile target)
   get_target_property(type ${target} TYPE)
   if(type STREQUAL "INTERFACE_LIBRARY")
     return()
   endif()
-  target_precompile_headers(${target} PRIVATE ${ARGN})
+  if(ARGV1 STREQUAL "REUSE_FROM")
+    target_precompile_headers(${target} ${ARGN})
+  else()
+    target_precompile_headers(${target} PRIVATE ${ARGN})
+  endif()
   if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
     target_compile_options(${target} PRIVATE -Xclang -fno-pch-timestamp)  # for ccache
   endif()
@@ -45,7 +50,7 @@ endif()
 quarry_hosted(quarry_cli cli quarry_linux CLI11::CLI11)
 
 quarry_precompile(quarry_linux <algorithm> <map> <optional> <string> <vector> <fmt/format.h> <nlohmann/json.hpp>)
-quarry_precompile(quarry_cli <algorithm> <map> <optional> <string> <vector> <fmt/format.h> <nlohmann/json.hpp>)
+quarry_precompile(quarry_cli REUSE_FROM quarry_linux)
 
 if(EXISTS "${PROJECT_SOURCE_DIR}/cli/main.cpp")
   add_executable(quarry cli/main.cpp)

@@ -14,6 +14,7 @@ using early::Direction;
 using Machine = MemblockLog::Machine;
 
 constexpr std::uint64_t kArmPmdSize = 2u << 20;
+constexpr std::uint64_t kMostEntries = 1u << 16;  // of a table; a log that says more is not believed
 
 // "6.1.0-56-amd64" is 6.1; none: no numbers.
 std::optional<std::pair<unsigned, unsigned>> version_of(const std::string& release) {
@@ -65,10 +66,9 @@ bool has_nodes(const ReplayStart& start, const MemblockLog& log) {
 
 GrownTables growth_of(const MemblockLog& log) {
   GrownTables tables;
-  constexpr std::uint64_t kMost = 1u << 16;
   for (const MemblockEvent& event : log.events) {
     const auto* const growth = std::get_if<LoggedGrowth>(&event.what);
-    if (growth == nullptr || growth->entries < 2 || growth->entries > kMost) continue;
+    if (growth == nullptr || growth->entries < 2 || growth->entries > kMostEntries) continue;
     const auto half = static_cast<std::size_t>(growth->entries / 2);
     if (growth->table == LoggedGrowth::Table::memory && tables.memory == 0) tables.memory = half;
     if (growth->table == LoggedGrowth::Table::reserved && tables.reserved == 0) tables.reserved = half;

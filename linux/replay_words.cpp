@@ -40,8 +40,9 @@ struct Overloaded : Fs... {
 template <class... Fs>
 Overloaded(Fs...) -> Overloaded<Fs...>;
 
+constexpr std::size_t kFew = 3;
+
 std::string first_few(const std::vector<PhysRange>& ranges) {
-  constexpr std::size_t kFew = 3;
   std::string text;
   for (std::size_t i = 0; i < ranges.size() && i < kFew; ++i)
     text += (i == 0 ? "" : ", ") + words_of_range(ranges[i].begin(), ranges[i].size());
