@@ -1,12 +1,18 @@
-# benches: every x_bench.cpp in one program, on Google Benchmark.
+# benches: every x_bench.cpp in one program, on Google Benchmark. measure: the rest of benchmarks/, the workloads that
+# ./bench runs on Quarry and on its peers.
 if(QUARRY_BENCH)
-  find_package(benchmark REQUIRED)
-  foreach(folder IN ITEMS quarry host linux bench)
+  foreach(folder IN ITEMS quarry host linux benchmarks)
     quarry_sources(found ${folder} _bench.cpp)
     list(APPEND bench_sources ${found})
   endforeach()
   if(bench_sources)
+    find_package(benchmark REQUIRED)
     add_executable(benches ${bench_sources})
     target_link_libraries(benches PRIVATE quarry_hosted_options quarry_linux benchmark::benchmark_main)
+  endif()
+  quarry_sources(measure_sources benchmarks)
+  if(measure_sources)
+    add_executable(measure ${measure_sources} host/panic.cpp)
+    target_link_libraries(measure PRIVATE quarry_options quarry_lib ${CMAKE_DL_LIBS})
   endif()
 endif()

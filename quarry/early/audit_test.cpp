@@ -10,8 +10,7 @@ constexpr Region region(std::uint64_t base, std::uint64_t size, Flags flags = Fl
   return {PhysAddr{base}, Bytes{size}, flags, node};
 }
 
-void expect_broken(Law law, Regions regions, std::uint64_t total,
-                   AuditLimits limits = {}) noexcept {
+void expect_broken(Law law, Regions regions, std::uint64_t total, AuditLimits limits = {}) noexcept {
   const auto found = audit({.regions = regions, .max = 2, .total = Bytes{total}}, limits);
   expect(found.has_value());
   if (found) expect_equal(*found, law);
@@ -45,6 +44,16 @@ TEST(each_law_is_seen_when_it_is_broken) {
   expect_broken(Law::total_is_sum, plain, 2);
   const Region on_a_node[]{region(1, 1, Flags::none, NodeId{1})};
   expect_broken(Law::one_node_without_numa, on_a_node, 1, {.has_numa = false});
+}
+
+TEST(a_ring_that_is_turned_too_far_is_seen) {
+  Region regions[70];
+  for (std::uint64_t i = 0; i < 70; ++i) regions[i] = region(2 * i, 1);
+  const AuditedTable table{.regions = {regions, 70, 63}, .max = 70, .total = Bytes{70}};
+  expect(!audit(table, {}));
+  regions[64].ring_head = 64;
+  const auto found = audit(table, {});
+  expect(found.has_value() && *found == Law::rings_turn_inside);
 }
 
 TEST(regions_left_isolated_may_touch) {

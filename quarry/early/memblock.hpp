@@ -22,7 +22,8 @@ namespace quarry::early {
 //   too_early   the table is full and allow_resize() was not called yet;
 //   no_memory   the table is full and there is no place for one of twice the size;
 //   no_room     there is a place, but neither the direct map nor the spare storage makes memory of it.
-// Nothing changed then. Where the cost is not said: O(log n + regions overlapped + regions above that shift).
+// Nothing changed then. Where the cost is not said: O(log n + regions overlapped + root of the table's size), or O(n) up
+// to 256 regions.
 class Memblock {
  public:
   // Law: `storage` outlives this, and holds a region of memory and one of reserved at least.

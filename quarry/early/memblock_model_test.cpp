@@ -14,22 +14,37 @@ constexpr std::size_t kCells = 64;
 constexpr std::uint64_t kQuarterPage = 1024;
 using SmallCells = Lockstep<kCells, kQuarterPage>;
 
-void run_random_steps(std::size_t regions) {
+template <std::size_t kCount, std::uint64_t kBytes>
+void run_random_steps(Lockstep<kCount, kBytes>& both, int length) {
   const auto bytes = *rc::gen::resize(
-      400, rc::gen::container<std::vector<std::array<std::uint8_t, 8>>>(
-               rc::gen::container<std::array<std::uint8_t, 8>>(rc::gen::arbitrary<std::uint8_t>())));
-  SmallCells both{regions};
-  RC_ASSERT(both.step({.verb = Verb::add, .range = {2, kCells}}) == "");
+      length, rc::gen::container<std::vector<std::array<std::uint8_t, 8>>>(
+                  rc::gen::container<std::array<std::uint8_t, 8>>(rc::gen::arbitrary<std::uint8_t>())));
   for (std::size_t i = 0; i < bytes.size(); ++i) {
     std::uint8_t raw[8];
     std::copy(bytes[i].begin(), bytes[i].end(), raw);
-    const std::string differs = both.step(step_from<kCells>(raw));
+    const std::string differs = both.step(step_from<kCount>(raw));
     if (!differs.empty()) RC_FAIL("step " + std::to_string(i) + ": " + differs);
   }
 }
 
+void run_random_steps(std::size_t regions) {
+  SmallCells both{regions};
+  RC_ASSERT(both.step({.verb = Verb::add, .range = {2, kCells}}) == "");
+  run_random_steps(both, 400);
+}
+
 RC_GTEST_PROP(MemblockModel, RandomOperationsDoWhatTheCellsSay, ()) { run_random_steps(256); }
 RC_GTEST_PROP(MemblockModel, TablesThatGrowOnTheWayChangeNothingElse, ()) { run_random_steps(3); }
+
+// Every other cell is reserved, so that the table has nine rings; steps begin in the first ones.
+RC_GTEST_PROP(MemblockModel, LargeTablesDoWhatTheCellsSay, ()) {
+  constexpr std::size_t kManyCells = 1100;
+  Lockstep<kManyCells, kQuarterPage> both{700};
+  both.apply({.verb = Verb::add, .range = {4, kManyCells}});
+  for (std::size_t i = 5; i < kManyCells; i += 2) both.apply({.verb = Verb::reserve, .range = {i, i + 1}});
+  RC_ASSERT(both.compare_tables() == "");
+  run_random_steps(both, 60);
+}
 
 // The operations of the exhaustive test: each range of six pages with each verb that takes one, and
 // allocations of one to three pages.
