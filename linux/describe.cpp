@@ -156,12 +156,10 @@ void choose_kernel(boot::Arch arch, std::string_view release, const DescribeOpti
   }
   machine.kernel = builtin_profile(arch, release);
   if (release.empty())
-    machine.notes.push_back(
-        fmt::format("no kernel is named: {} is assumed", machine.kernel.source));
+    machine.notes.push_back(fmt::format("no kernel is named: {} is assumed", machine.kernel.source));
   else if (machine.kernel.release != release)
-    machine.notes.push_back(
-        fmt::format("the configuration of kernel {} is not known: {} is assumed", release,
-                    machine.kernel.source));
+    machine.notes.push_back(fmt::format("the configuration of kernel {} is not known: {} is assumed", release,
+                                        machine.kernel.source));
 }
 
 void place_by_habit(PhysAddr lowest_memory, MachineDescription& machine) {

@@ -20,7 +20,13 @@ TEST(descriptors_are_as_far_apart_as_the_firmware_says) {
   for (const std::size_t step : {std::size_t{40}, std::size_t{48}, std::size_t{41}}) {
     TableBuilder table;
     for (std::uint32_t i = 0; i < 3; ++i)
-      table.u32(i + 5).u32(0xdead).u64(std::uint64_t{0x1000} * i).u64(77).u64(i + 1).u64(kWb << i).zeros(step - 40);
+      table.u32(i + 5)
+          .u32(0xdead)
+          .u64(std::uint64_t{0x1000} * i)
+          .u64(77)
+          .u64(i + 1)
+          .u64(kWb << i)
+          .zeros(step - 40);
     const UefiMap map = UefiMap::from(table.bytes(), step).value();
     expect_equal(map.size(), 3u);
     expect_equal(map[2].type, UefiType::conventional);

@@ -329,9 +329,8 @@ Result<FakeRequest> parse_fake(TextView text) noexcept {
   return request;
 }
 
-Result<bool> split_into_fake_nodes(Nodes& nodes, const FakeRequest& request,
-                                   early::Regions memory, PhysAddr end_of_ram,
-                                   unsigned cpus) noexcept {
+Result<bool> split_into_fake_nodes(Nodes& nodes, const FakeRequest& request, early::Regions memory,
+                                   PhysAddr end_of_ram, unsigned cpus) noexcept {
   auto made = begin_split(nodes, memory);
   if (!made) return made.error();
   Split split = made.value();

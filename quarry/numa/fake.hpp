@@ -34,8 +34,7 @@ Result<FakeRequest> parse_fake(TextView text) noexcept;
 // Returns   whether the nodes are fake now.
 // Errors    no_room: the arena is used up.
 // Source    Linux 6.1, x86 "numa_emulation" (behaviour).
-Result<bool> split_into_fake_nodes(Nodes& nodes, const FakeRequest& request,
-                                   early::Regions memory, PhysAddr end_of_ram,
-                                   unsigned cpus) noexcept;
+Result<bool> split_into_fake_nodes(Nodes& nodes, const FakeRequest& request, early::Regions memory,
+                                   PhysAddr end_of_ram, unsigned cpus) noexcept;
 
 }  // namespace quarry::numa

@@ -63,8 +63,7 @@ PageCount absent_pages(early::Regions memory, PfnRange span, PageSize page) noex
   return absent;
 }
 
-PageCount absent_pages_of(early::Regions memory, NodeId node, PfnRange span,
-                          PageSize page) noexcept {
+PageCount absent_pages_of(early::Regions memory, NodeId node, PfnRange span, PageSize page) noexcept {
   PageCount absent = span.size();
   for (const early::Region& region : memory)
     if (region.node == node) absent.raw -= pages_inside(region, span, page).raw;

@@ -18,8 +18,7 @@ namespace quarry::numa {
 // Frames of `span` that no memory region covers; a region loses its partial frames.
 PageCount absent_pages(early::Regions memory, PfnRange span, PageSize page) noexcept;
 // The same, counting as memory only what belongs to `node`.
-PageCount absent_pages_of(early::Regions memory, NodeId node, PfnRange span,
-                          PageSize page) noexcept;
+PageCount absent_pages_of(early::Regions memory, NodeId node, PfnRange span, PageSize page) noexcept;
 
 // Drops blocks without memory under them, cuts the others at the end of RAM, joins those of one node
 // with no other node between them. `nodes` gets a remark for every join, self-overlap and refusal.

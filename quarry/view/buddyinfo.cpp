@@ -22,7 +22,7 @@ void print_zone_name(TextSink& out, const CountedZone& zone, std::size_t node_wi
 
 TextView name_of(MigrateType type) noexcept {
   constexpr const char* names[page::kMigrateTypes] = {"Unmovable",  "Movable", "Reclaimable",
-                                                       "HighAtomic", "CMA",     "Isolate"};
+                                                      "HighAtomic", "CMA",     "Isolate"};
   return names[page::index_of(type)];
 }
 

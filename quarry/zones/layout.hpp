@@ -49,8 +49,8 @@ struct ZoneLimit {
 
 struct Input {
   Geometry geometry;
-  early::Regions memory;  // sorted and disjoint; no-map regions count as memory
-  ZoneLimit limits[kZoneTypes];           // Movable's is ignored
+  early::Regions memory;         // sorted and disjoint; no-map regions count as memory
+  ZoneLimit limits[kZoneTypes];  // Movable's is ignored
   boot::MovableRequest movable{};
   std::span<const PossibleNode> nodes;  // by id; at least one
   Distances distances{};

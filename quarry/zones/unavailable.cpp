@@ -103,8 +103,7 @@ Result<std::span<const UnavailableRun>> as_span(const ArenaList<UnavailableRun>&
 
 }  // namespace
 
-Result<std::span<const UnavailableRun>> count_unavailable(const Geometry& geometry,
-                                                          early::Regions memory,
+Result<std::span<const UnavailableRun>> count_unavailable(const Geometry& geometry, early::Regions memory,
                                                           std::span<const NodeRange> ranges,
                                                           std::span<const Node> nodes, std::span<Zone> zones,
                                                           Arena& arena) noexcept {

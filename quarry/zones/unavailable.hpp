@@ -21,8 +21,7 @@ namespace quarry::zones {
 // Errors    no_room: the arena is used up; the zones are counted in part.
 // Cost      O(regions * (zones + log regions)).
 // Source    Linux 6.1, "memmap_init", "init_unavailable_range" (behaviour).
-Result<std::span<const UnavailableRun>> count_unavailable(const Geometry& geometry,
-                                                          early::Regions memory,
+Result<std::span<const UnavailableRun>> count_unavailable(const Geometry& geometry, early::Regions memory,
                                                           std::span<const NodeRange> ranges,
                                                           std::span<const Node> nodes, std::span<Zone> zones,
                                                           Arena& arena) noexcept;
