@@ -25,11 +25,11 @@ std::optional<std::string> take_address(std::string_view text, std::string_view 
 
 std::optional<std::string> take_cpus(std::string_view text, std::optional<unsigned>& into) {
   if (text.empty()) return std::nullopt;
-  constexpr unsigned kMost = 65536;
+  constexpr unsigned most = 65536;
   unsigned cpus = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), cpus);
-  if (error != std::errc{} || end != text.data() + text.size() || cpus == 0 || cpus > kMost)
-    return fmt::format("--cpus {}: expected a number from 1 to {}", text, kMost);
+  if (error != std::errc{} || end != text.data() + text.size() || cpus == 0 || cpus > most)
+    return fmt::format("--cpus {}: expected a number from 1 to {}", text, most);
   into = cpus;
   return std::nullopt;
 }

@@ -136,8 +136,8 @@ class Painter {
     filled[static_cast<std::size_t>(Kind::free)] = 0;
     const auto largest = std::max_element(filled.begin(), filled.end());
     // A trace of something among free memory would hide how much is free.
-    constexpr std::uint64_t kTrace = 16;
-    const bool is_free = free > *largest && *largest < bytes / kTrace;
+    constexpr std::uint64_t trace = 16;
+    const bool is_free = free > *largest && *largest < bytes / trace;
     Filling filling;
     filling.is_blank = free == 0 && *largest == 0;
     if (!is_free && *largest != 0) filling.kind = static_cast<Kind>(largest - filled.begin());

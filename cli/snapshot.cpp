@@ -70,13 +70,13 @@ std::vector<lnx::LedgerPiece> owners_of_reserved(const memory::EarlySystem& earl
 
 // Who reserved a region: the owners of the pieces inside it, each once, in order.
 std::vector<std::string> owners_in(const std::vector<lnx::LedgerPiece>& pieces, PhysRange region) {
-  constexpr std::array kNobody = {lnx::Ledger::kFree, lnx::Ledger::kNotAdded, lnx::Ledger::kRemoved,
-                                  lnx::Ledger::kNoMap};
+  constexpr std::array nobody = {lnx::Ledger::kFree, lnx::Ledger::kNotAdded, lnx::Ledger::kRemoved,
+                                 lnx::Ledger::kNoMap};
   std::vector<std::string> owners;
   auto at = std::partition_point(pieces.begin(), pieces.end(),
                                  [&](const auto& piece) { return piece.range.end() <= region.begin(); });
   for (; at != pieces.end() && at->range.begin() < region.end(); ++at) {
-    if (std::find(kNobody.begin(), kNobody.end(), at->owner) != kNobody.end()) continue;
+    if (std::find(nobody.begin(), nobody.end(), at->owner) != nobody.end()) continue;
     if (std::find(owners.begin(), owners.end(), at->owner) == owners.end()) owners.push_back(at->owner);
   }
   return owners;
@@ -85,7 +85,7 @@ std::vector<std::string> owners_in(const std::vector<lnx::LedgerPiece>& pieces, 
 // By the first words of the owners that the flows and the ledger name; nodes of a tree may be called anything else.
 MapPiece::Kind kind_of(std::string_view owner) {
   using Kind = MapPiece::Kind;
-  constexpr std::pair<std::string_view, Kind> kOwners[] = {
+  constexpr std::pair<std::string_view, Kind> known[] = {
       {lnx::Ledger::kFree, Kind::free},
       {lnx::Ledger::kNotAdded, Kind::firmware},
       {lnx::Ledger::kRemoved, Kind::other},
@@ -115,7 +115,7 @@ MapPiece::Kind kind_of(std::string_view owner) {
       {"ACPI ", Kind::firmware},
       {"low 1M", Kind::firmware},
   };
-  for (const auto& [words, kind] : kOwners)
+  for (const auto& [words, kind] : known)
     if (owner.starts_with(words)) return kind;
   return Kind::reserved;
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstdlib>
+#include <sstream>
 
 #include "cli/lists.hpp"
 #include "cli/picture.hpp"
@@ -206,16 +207,20 @@ class Writer {
 
   // The columns of slabinfo that say something here, of the caches that have slabs.
   void caches() {
+    const auto row = [](const auto&... words) {
+      return fmt::format("  {:<18} {:>8} {:>8} {:>8} {:>9} {:>15}", words...);
+    };
+    text_ +=
+        style_.in(Ink::faint, row("cache", "active", "objects", "size", "per slab", "pages per slab")) + "\n";
+    Lines lines;
     for (const auto& line : lines_of(report_.texts.slabinfo)) {
-      constexpr std::string_view kTunables = " : tunables";
-      const std::size_t end = std::min(line.find(kTunables), line.size());
-      const std::string_view counts = std::string_view{line}.substr(line.rfind(':') + 1);
-      const bool is_header = line.starts_with("# name");
-      const bool is_empty = counts.find_first_of("123456789") == counts.npos;
-      if (end == line.size() || (!is_header && is_empty)) continue;
-      text_ += is_header ? style_.in(Ink::faint, line.substr(0, end)) : line.substr(0, end);
-      text_ += "\n";
+      std::istringstream words{line};
+      std::string name, active, objects, size, per_slab, pages;
+      words >> name >> active >> objects >> size >> per_slab >> pages;
+      if (line.find(" : slabdata ") == line.npos || name == "#" || objects == "0") continue;
+      lines.push_back(row(name, active, objects, size, per_slab, pages));
     }
+    list(lines);
   }
 
   void ledger() {

@@ -24,8 +24,8 @@ class VirtualArena {
 
  private:
   static Reservation largest(std::size_t bytes) noexcept {
-    constexpr std::size_t kLeast = std::size_t{1} << 20;
-    for (; bytes >= kLeast; bytes /= 2) {
+    constexpr std::size_t least = std::size_t{1} << 20;
+    for (; bytes >= least; bytes /= 2) {
       Reservation memory{bytes};
       if (!memory.empty()) return memory;
     }

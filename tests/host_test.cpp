@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 
 #include "host/linear_host.hpp"
@@ -48,6 +49,41 @@ TEST(PagedHost, maps_nothing_outside_ram_and_no_range_that_leaves_it) {
   EXPECT_EQ(ram.map({Pfn{1}, Pfn{UINT64_MAX}}), nullptr);
   EXPECT_EQ(ram.reserved_windows(), 0u);
   EXPECT_NE(ram.map(pages((2 * kGiB >> 12) - 1, 1)), nullptr);
+}
+
+TEST(PagedHost, windows_that_are_reserved_beforehand_have_no_border_between_them) {
+  constexpr Bytes window{1u << 20};
+  const std::vector ram{range_of(0, 3 << 20), range_of(5 << 20, 6 << 20)};
+  PagedRam apart{ram, kPage, window}, together{ram, kPage, window};
+  together.reserve(ram);
+  EXPECT_EQ(together.reserved_windows(), 4u) << "and none for the hole";
+  for (PagedRam* const machine : {&apart, &together}) ASSERT_NE(machine->map(pages(0x0ff, 1)), nullptr);
+  EXPECT_EQ(apart.map(pages(0x0ff, 2)), nullptr);
+  std::byte* const first = together.map(pages(0x0ff, 2));
+  ASSERT_NE(first, nullptr);
+  EXPECT_EQ(together.map(pages(0x100, 1)), first + 4096);
+  together.reserve(ram);
+  EXPECT_EQ(together.map(pages(0x100, 1)), first + 4096) << "what was handed out stays";
+}
+
+TEST(PagedHost, zeroed_memory_reads_as_zero_and_its_neighbours_stay) {
+  PagedRam ram{std::vector{range_of(0, 64 << 20)}, kPage};
+  constexpr std::uint64_t begin = 0x1234, end = (16 << 20) + 0x77;
+  std::byte* const memory = ram.map(pages(0, (64 << 20) >> 12));
+  ASSERT_NE(memory, nullptr);
+  std::fill_n(memory, 32 << 20, std::byte{0xff});
+  const std::size_t before = resident_bytes();
+  ASSERT_TRUE(ram.zero(range_of(begin, end)));
+  EXPECT_LT(resident_bytes() + (8 << 20), before) << "whole pages went back to the host";
+  EXPECT_TRUE(std::all_of(memory + begin, memory + end, [](std::byte b) { return b == std::byte{0}; }));
+  EXPECT_EQ(memory[begin - 1], std::byte{0xff});
+  EXPECT_EQ(memory[end], std::byte{0xff});
+  ASSERT_TRUE(ram.zero(range_of(end + 1, end + 9))) << "less than a page";
+  EXPECT_EQ(memory[end + 8], std::byte{0});
+  EXPECT_EQ(memory[end + 9], std::byte{0xff});
+  EXPECT_TRUE(ram.zero(range_of(5, 5)));
+  EXPECT_FALSE(ram.zero(range_of(0, 65 << 20))) << "not all of it is RAM";
+  EXPECT_EQ(memory[0], std::byte{0xff});
 }
 
 TEST(PagedHost, half_a_page_of_ram_is_not_a_page) {
