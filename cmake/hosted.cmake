@@ -8,14 +8,14 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(quarry_hosted_options INTERFACE -Wno-restrict -Wno-stringop-overflow)
 endif()
 
-# quarry_precompile(TARGET HEADERS... | REUSE_FROM OTHER): compiles the large headers of others once, for speed alone. Every
-# source still includes what it uses; clang-tidy sees it without this.
+# quarry_precompile(TARGET HEADERS...): compiles the large headers of others once, for speed alone. Every
+# source still includes what it uses: clang-tidy and the check of headers alone see it without this.
+# quarry_precompile(TARGET REUSE_FROM OTHER): the same headers, and the work already done.
 function(quarry_precompile target)
   get_target_property(type ${target} TYPE)
   if(type STREQUAL "INTERFACE_LIBRARY")
     return()
-  endif()
-  if(ARGV1 STREQUAL "REUSE_FROM")
+  elseif(ARGV1 STREQUAL "REUSE_FROM")
     target_precompile_headers(${target} ${ARGN})
   else()
     target_precompile_headers(${target} PRIVATE ${ARGN})

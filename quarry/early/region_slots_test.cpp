@@ -94,11 +94,11 @@ TEST(runs_are_what_lies_one_behind_the_other) {
 TEST(a_search_finds_each_region_and_each_gap) {
   Region storage[kMany];
   RegionSlots slots{storage};
-  for (std::uint64_t i = 0; i < 400; ++i) slots.insert(i, numbered(2 * i + 2));
-  for (std::uint64_t i = 0; i < 400; ++i) slots.insert(2 * i, numbered(2 * i + 1));
+  for (std::size_t i = 0; i < 400; ++i) slots.insert(i, numbered(2 * i + 2));
+  for (std::size_t i = 0; i < 400; ++i) slots.insert(2 * i, numbered(2 * i + 1));
   const Regions view = slots.view();
-  for (std::uint64_t i = 0; i < 800; ++i) {
-    const std::uint64_t base = (i + 1) * 16;
+  for (std::size_t i = 0; i < 800; ++i) {
+    const std::uint64_t base = (std::uint64_t{i} + 1) * 16;
     expect_equal(first_ending_above(view, PhysAddr{base - 1}), i);
     expect_equal(first_ending_above(view, PhysAddr{base}), i);
     expect_equal(first_ending_above(view, PhysAddr{base + 7}), i);

@@ -3,6 +3,7 @@ import dataclasses
 import os
 import pathlib
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -201,6 +202,7 @@ def run(steps):
     screen.clear()
     passed, failed, skipped = (sum(column) for column in zip(*(job.tally() for job in done.values())))
     minutes, seconds = divmod(int(time.monotonic() - begin), 60)
-    print(f"{len(done)} steps in {minutes} min {seconds} s")
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    print(f"{len(done)} steps in {minutes} min {seconds} s, {used.ru_utime + used.ru_stime:.0f} s of processor time")
     print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""), flush=True)
     return 1 if failed else 0

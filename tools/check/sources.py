@@ -3,7 +3,7 @@ import pathlib
 import re
 
 HOSTED = ("host", "linux", "cli")
-FOLDERS = ("quarry", *HOSTED, "tests", "benchmarks", "kernel")
+FOLDERS = ("quarry", *HOSTED, "tests", "benchmarks", "kernel", "examples")
 
 
 def files(*endings, folders=FOLDERS):
@@ -17,7 +17,8 @@ def is_hosted(path):
 
 
 def bare_library():
-    return [path for path in files(".cpp", folders=("quarry",)) if not re.search(r"_(test|fuzz|bench)\.", path)]
+    """The library, and the examples that show it in a kernel."""
+    return [path for path in files(".cpp", folders=("quarry", "examples")) if not re.search(r"_(test|fuzz|bench)\.", path)]
 
 
 def bare_tests():

@@ -75,9 +75,10 @@ def unit(preset):
     return body
 
 
-def model(preset, env=None, timeout=900):
+def model(preset, env=None, timeout=900, part=0, parts=1):
     def body(job):
-        said = job.run(*fixed_addresses(), f"build/{preset}/model_tests", "--gtest_brief=1", env=env, timeout=timeout)
+        share = {"GTEST_TOTAL_SHARDS": str(parts), "GTEST_SHARD_INDEX": str(part), **(env or {})}
+        said = job.run(*fixed_addresses(), f"build/{preset}/model_tests", "--gtest_brief=1", env=share, timeout=timeout)
         ran = re.search(r"\[  PASSED  \] (\d+)", "\n".join(said))
         return f"{ran[1]} tests" if ran else ""
     return body
@@ -132,7 +133,9 @@ def all_steps():
         Step("tidy", "clang-tidy 14", lint("tidy"), cores=WHOLE, tools=("clang-tidy",)),
     ]
     tests = [
-        Step("model-asan", "model and agreement tests, clang++, ASan and UBSan", model("asan"), ("build-asan",), counts=True),
+        Step("model-asan-1", "model and agreement tests, clang++, ASan and UBSan, one half",
+             model("asan", part=0, parts=2), ("build-asan",), counts=True),
+        Step("model-asan-2", "the other half", model("asan", part=1, parts=2), ("build-asan",), counts=True),
         Step("unit-dev", "unit tests, g++", unit("dev"), ("build-dev",), counts=True),
         Step("unit-asan", "unit tests, clang++, ASan and UBSan", unit("asan"), ("build-asan",), counts=True),
         Step("harness", "the harness sees what is wrong", harness, ("build-dev",)),
