@@ -35,7 +35,7 @@ void add_once(std::vector<T>& list, const T& entry) {
 
 std::optional<firmware::MapType> map_type(Scanner& at) {
   using firmware::MapType;
-  constexpr std::pair<std::string_view, MapType> kNames[] = {
+  constexpr std::pair<std::string_view, MapType> names[] = {
       {"usable", MapType::usable},
       {"reserved", MapType::reserved},
       {"ACPI data", MapType::acpi},
@@ -45,7 +45,7 @@ std::optional<firmware::MapType> map_type(Scanner& at) {
       {"Soft Reserved", MapType::soft_reserved},
       {"device reserved", MapType::reserved},
   };
-  for (const auto& [name, type] : kNames)
+  for (const auto& [name, type] : names)
     if (at.skip(name)) return type;
   Scanner probe = at;
   const bool is_persistent = probe.skip("persistent (type ");
@@ -58,7 +58,7 @@ std::optional<firmware::MapType> map_type(Scanner& at) {
 
 // "[mem 0x0-0x9fbff] usable", or before 3.5 "0000000000000000 - 000000000009fc00 (usable)".
 Outcome read_e820(const Message& message, Scanner at, LogInputs& inputs) {
-  constexpr std::string_view kExpected =
+  constexpr std::string_view wanted_form =
       "[mem 0xFIRST-0xLAST] and usable, reserved, ACPI data, ACPI NVS, unusable, persistent (type N), soft "
       "reserved or type N";
   at.spaces();
@@ -68,48 +68,48 @@ Outcome read_e820(const Message& message, Scanner at, LogInputs& inputs) {
   if (!range) {
     const auto begin = at.hex();
     at.spaces();
-    if (!begin || !at.skip("-")) return malformed(message, kExpected);
+    if (!begin || !at.skip("-")) return malformed(message, wanted_form);
     at.spaces();
     const auto end = at.hex();
     at.spaces();
     in_parentheses = at.skip("(");
-    if (!end || *end < *begin || !in_parentheses) return malformed(message, kExpected);
+    if (!end || *end < *begin || !in_parentheses) return malformed(message, wanted_form);
     range = PhysRange{PhysAddr{*begin}, PhysAddr{*end}};
   }
   at.spaces();
   const auto type = map_type(at);
   const std::string_view tail = at.rest();
   const bool ends = tail.empty() || tail[0] == ' ' || tail[0] == '[' || (in_parentheses && tail[0] == ')');
-  if (!type || !ends) return malformed(message, kExpected);
+  if (!type || !ends) return malformed(message, wanted_form);
   add_once(inputs.e820, firmware::MapEntry{range->begin(), range->size(), *type});
   return std::nullopt;
 }
 
 // "type=3, attr=0xf, range=[0x0-0x1000) (0MB)" or "[Conventional|   |...|UC] range=[0x0-0xfff] (0MB)".
 Outcome read_efi_x86(const Message& message, Scanner at, LogInputs& inputs) {
-  constexpr std::string_view kExpected = "memNN: [TYPE|ATTRIBUTES] range=[0xFIRST-0xLAST]";
+  constexpr std::string_view wanted_form = "memNN: [TYPE|ATTRIBUTES] range=[0xFIRST-0xLAST]";
   EfiEntry entry;
   if (at.skip("type=")) {
     const auto type = at.decimal();
-    if (!type || *type > UINT32_MAX || !at.skip(", attr=")) return malformed(message, kExpected);
+    if (!type || *type > UINT32_MAX || !at.skip(", attr=")) return malformed(message, wanted_form);
     const auto attributes = at.hex();
-    if (!attributes) return malformed(message, kExpected);
+    if (!attributes) return malformed(message, wanted_form);
     entry.type = static_cast<std::uint32_t>(*type);
     entry.attributes = *attributes;
   } else if (!at.skip("[") || !read_efi_words(at, entry)) {
-    return malformed(message, kExpected);
+    return malformed(message, wanted_form);
   }
-  if (!at.skip_to("range=[")) return malformed(message, kExpected);
+  if (!at.skip_to("range=[")) return malformed(message, wanted_form);
   const auto first = at.hex();
-  if (!first || !at.skip("-")) return malformed(message, kExpected);
+  if (!first || !at.skip("-")) return malformed(message, wanted_form);
   const auto last = at.hex();
-  if (!last) return malformed(message, kExpected);
+  if (!last) return malformed(message, wanted_form);
   const bool exclusive = at.skip(")");
-  if (!exclusive && !at.skip("]")) return malformed(message, kExpected);
-  if (exclusive && *last < *first) return malformed(message, kExpected);
+  if (!exclusive && !at.skip("]")) return malformed(message, wanted_form);
+  if (exclusive && *last < *first) return malformed(message, wanted_form);
   const auto range =
       exclusive ? PhysRange{PhysAddr{*first}, PhysAddr{*last}} : range_of_inclusive(*first, *last);
-  if (!range) return malformed(message, kExpected);
+  if (!range) return malformed(message, wanted_form);
   entry.base = range->begin();
   entry.size = range->size();
   add_once(inputs.efi_map, entry);
@@ -161,28 +161,28 @@ Outcome read_efi(const Message& message, Scanner at, LogInputs& inputs) {
 
 // "Node 0 PXM 0 [mem 0x0-0x9ffff] hotplug", before 3.5 "Node 0 PXM 0 0-a0000"; "PXM 0 -> APIC 0x00 -> Node 0".
 Outcome read_srat(const Message& message, Scanner at, LogInputs& inputs) {
-  constexpr std::string_view kExpected = "Node N PXM N [mem 0xFIRST-0xLAST] or PXM N -> APIC N -> Node N";
+  constexpr std::string_view wanted_form = "Node N PXM N [mem 0xFIRST-0xLAST] or PXM N -> APIC N -> Node N";
   at.spaces();
   if (at.skip("PXM ")) {
     const auto domain = at.decimal();
-    if (!domain || !at.skip(" -> ")) return malformed(message, kExpected);
-    if (!at.skip("APIC ") && !at.skip("MPIDR ")) return malformed(message, kExpected);
+    if (!domain || !at.skip(" -> ")) return malformed(message, wanted_form);
+    if (!at.skip("APIC ") && !at.skip("MPIDR ")) return malformed(message, wanted_form);
     const auto cpu = at.hex();
-    if (!cpu) return malformed(message, kExpected);
+    if (!cpu) return malformed(message, wanted_form);
     inputs.cpu_affinity.push_back(
         {.cpu = static_cast<std::uint32_t>(*cpu), .domain = static_cast<std::uint32_t>(*domain)});
     return std::nullopt;
   }
   if (!at.skip("Node ")) return std::nullopt;
-  if (!at.decimal() || !at.skip(" PXM ")) return malformed(message, kExpected);
+  if (!at.decimal() || !at.skip(" PXM ")) return malformed(message, wanted_form);
   const auto domain = at.decimal();
-  if (!domain || !at.skip(" ")) return malformed(message, kExpected);
+  if (!domain || !at.skip(" ")) return malformed(message, wanted_form);
   auto range = at.mem_range();
   if (!range) {
     const auto begin = at.hex();
-    if (!begin || !at.skip("-")) return malformed(message, kExpected);
+    if (!begin || !at.skip("-")) return malformed(message, wanted_form);
     const auto end = at.hex();
-    if (!end || *end < *begin) return malformed(message, kExpected);
+    if (!end || *end < *begin) return malformed(message, wanted_form);
     range = PhysRange{PhysAddr{*begin}, PhysAddr{*end}};
   }
   inputs.memory_affinity.push_back({.base = range->begin(),
@@ -332,27 +332,27 @@ std::optional<Problem> require_map(const LogInputs& inputs) {
 }
 
 bool looks_like_boot_log(std::span<const std::byte> bytes) {
-  constexpr std::size_t kEnough = 100'000;
-  constexpr std::string_view kSigns[] = {
+  constexpr std::size_t enough = 100'000;
+  constexpr std::string_view signs[] = {
       "Linux version ",    "BIOS-e820:",   "Command line: ",           "Kernel command line: ",
       "Booting Linux on ", "Zone ranges:", "Early memory node ranges", "MEMBLOCK configuration",
       "memblock_reserve: "};
-  Messages messages{bytes.first(std::min(bytes.size(), kEnough))};
+  Messages messages{bytes.first(std::min(bytes.size(), enough))};
   while (const auto message = messages.next())
-    for (const std::string_view sign : kSigns)
+    for (const std::string_view sign : signs)
       if (message->text.starts_with(sign)) return true;
   return false;
 }
 
 std::vector<firmware::MapEntry> map_of_efi(std::span<const EfiEntry> entries) {
   using firmware::MapType;
-  constexpr std::uint64_t kWriteBack = 0x8, kCacheable = 0xe;  // WB, WT, WC
+  constexpr std::uint64_t write_back = 0x8, cacheable = 0xe;  // WB, WT, WC
   std::vector<firmware::MapEntry> map;
   for (const EfiEntry& entry : entries) {
-    if ((entry.attributes & kCacheable) == 0) continue;
+    if ((entry.attributes & cacheable) == 0) continue;
     const bool is_plain = (1 <= entry.type && entry.type <= 4) || entry.type == 7 || entry.type == 14;
     MapType type = MapType::reserved;
-    if (is_plain && (entry.attributes & kWriteBack) != 0) type = MapType::usable;
+    if (is_plain && (entry.attributes & write_back) != 0) type = MapType::usable;
     if (entry.type == 9) type = MapType::acpi;
     map.push_back({entry.base, entry.size, type});
   }

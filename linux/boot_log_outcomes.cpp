@@ -164,13 +164,9 @@ LogOutcomes read_log_outcomes(std::span<const std::byte> log) {
       list = List::movable;
     else if (text.starts_with("Early memory node ranges"))
       list = List::nodes;
-    else if (list == List::zones && read_zone(at, out))
-      continue;
-    else if (list == List::movable && read_movable(at, out))
-      continue;
-    else if (list == List::nodes && read_node_range(at, out.node_ranges))
-      continue;
-    else {
+    else if (!(list == List::zones && read_zone(at, out)) &&
+             !(list == List::movable && read_movable(at, out)) &&
+             !(list == List::nodes && read_node_range(at, out.node_ranges))) {
       list = List::none;
       read_single(text, out);
     }

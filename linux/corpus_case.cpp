@@ -69,11 +69,11 @@ std::optional<PhysAddr> address_in(const json& object, const char* key) {
 }
 
 std::optional<std::uint32_t> e820_type(const json& value) {
-  constexpr std::pair<std::string_view, std::uint32_t> kTypes[] = {
+  constexpr std::pair<std::string_view, std::uint32_t> type_names[] = {
       {"usable", 1},   {"reserved", 2}, {"acpi", 3},  {"nvs", 4},
       {"unusable", 5}, {"pmem7", 7},    {"pram", 12}, {"soft_reserved", 0xefffffff}};
   if (value.is_string())
-    for (const auto& [name, number] : kTypes)
+    for (const auto& [name, number] : type_names)
       if (value.get_ref<const std::string&>() == name) return number;
   const auto number = number_of(value);
   return number && *number <= UINT32_MAX ? std::optional{static_cast<std::uint32_t>(*number)} : std::nullopt;
@@ -184,15 +184,17 @@ std::optional<Problem> Reader::read_map() {
 
 // What the recorder's loader leaves below 2 MiB beside the map: entries past the 128th in setup_data, and UEFI's map.
 void Reader::leave_loader_data() {
-  constexpr PhysAddr kSetupData{0x103000}, kEfiMap{0x109000};
-  constexpr std::size_t kInPlace = 128, kEntry = 20, kHead = 16, kDescriptor = 40;
-  if (machine.map.size() > kInPlace)
+  constexpr PhysAddr setup_data_place{0x103000}, efi_map_place{0x109000};
+  constexpr std::size_t entries_in_place = 128, entry_bytes = 20, head_bytes = 16, descriptor_bytes = 40;
+  if (machine.map.size() > entries_in_place)
     machine.setup_data.push_back(
         {"setup_data",
-         PhysRange::sized(kSetupData, Bytes{kHead + kEntry * (machine.map.size() - kInPlace)})});
+         PhysRange::sized(setup_data_place,
+                          Bytes{head_bytes + entry_bytes * (machine.map.size() - entries_in_place)})});
   if (file.contains("efi_memmap"))
     machine.efi_tables.push_back(
-        {"EFI memory map", PhysRange::sized(kEfiMap, Bytes{kDescriptor * machine.efi_map.size()})});
+        {"EFI memory map",
+         PhysRange::sized(efi_map_place, Bytes{descriptor_bytes * machine.efi_map.size()})});
 }
 
 std::optional<Problem> Reader::read_tree() {
@@ -276,10 +278,10 @@ bool is_corpus_case(const fs::path& directory) {
 
 Expected<MachineDescription> read_corpus_case(const FileSource& files, const std::string& where) {
   Reader reader{.files = files, .where = where, .file = {}, .log = {}, .machine = {}, .tree = {}};
-  constexpr std::optional<Problem> (Reader::* kSteps[])() = {&Reader::read_case, &Reader::read_kernel,
-                                                             &Reader::read_log,  &Reader::read_map,
-                                                             &Reader::read_tree, &Reader::read_tables};
-  for (const auto step : kSteps)
+  constexpr std::optional<Problem> (Reader::* reading_steps[])() = {&Reader::read_case, &Reader::read_kernel,
+                                                                    &Reader::read_log,  &Reader::read_map,
+                                                                    &Reader::read_tree, &Reader::read_tables};
+  for (const auto step : reading_steps)
     if (auto problem = (reader.*step)()) return *std::move(problem);
   reader.read_processors();
   reader.place_all();

@@ -22,8 +22,8 @@ namespace {
 namespace fs = std::filesystem;
 
 bool is_device_tree(std::span<const std::byte> bytes) {
-  constexpr std::byte kMagic[] = {std::byte{0xd0}, std::byte{0x0d}, std::byte{0xfe}, std::byte{0xed}};
-  return bytes.size() >= 4 && std::equal(std::begin(kMagic), std::end(kMagic), bytes.begin());
+  constexpr std::byte magic[] = {std::byte{0xd0}, std::byte{0x0d}, std::byte{0xfe}, std::byte{0xed}};
+  return bytes.size() >= 4 && std::equal(std::begin(magic), std::end(magic), bytes.begin());
 }
 
 // A file that is none, or none that can be taken in.
@@ -163,14 +163,14 @@ void choose_kernel(boot::Arch arch, std::string_view release, const DescribeOpti
 }
 
 void place_by_habit(PhysAddr lowest_memory, MachineDescription& machine) {
-  constexpr std::uint64_t kStep = 2u << 20;
+  constexpr std::uint64_t step = 2u << 20;
   const bool is_arm64 = machine.kernel.arch == boot::Arch::arm64;
-  const PhysAddr start{(lowest_memory.raw + kStep - 1) & ~(kStep - 1)};
+  const PhysAddr start{(lowest_memory.raw + step - 1) & ~(step - 1)};
   if (machine.image.whole.empty())
-    machine.image = image_at(machine.kernel, is_arm64 ? start + Bytes{kStep} : start);
+    machine.image = image_at(machine.kernel, is_arm64 ? start + Bytes{step} : start);
   if (machine.tree.empty() || machine.tree_at.raw != 0) return;
-  const PhysAddr behind{std::max(machine.image.whole.end().raw, start.raw + 16 * kStep)};
-  machine.tree_at = PhysAddr{(behind.raw + kStep - 1) & ~(kStep - 1)};
+  const PhysAddr behind{std::max(machine.image.whole.end().raw, start.raw + 16 * step)};
+  machine.tree_at = PhysAddr{(behind.raw + step - 1) & ~(step - 1)};
 }
 
 std::optional<Problem> apply_options(const DescribeOptions& options, MachineDescription& machine) {

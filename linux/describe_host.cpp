@@ -59,8 +59,8 @@ std::optional<firmware::MapType> type_of(std::string_view name) {
 // /sys/firmware/memmap/N/{start,end,type}, by N.
 std::vector<firmware::MapEntry> read_memmap(Host& host) {
   std::vector<firmware::MapEntry> map;
-  constexpr unsigned kMost = 1u << 16;
-  for (unsigned at = 0; at < kMost; ++at) {
+  constexpr unsigned most = 1u << 16;
+  for (unsigned at = 0; at < most; ++at) {
     const std::string folder = host.path(fmt::format("/sys/firmware/memmap/{}/", at));
     const auto start = read_file(folder + "start"), end = read_file(folder + "end"),
                type = read_file(folder + "type");
@@ -109,8 +109,8 @@ std::vector<std::byte> read_kernel_log(Host& host) {
   if (const int device = ::open(host.path("/dev/kmsg").c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
       device >= 0) {
     char record[8192];
-    constexpr unsigned kMost = 1u << 20;
-    for (unsigned count = 0; count < kMost; ++count) {
+    constexpr unsigned most = 1u << 20;
+    for (unsigned count = 0; count < most; ++count) {
       const ssize_t size = ::read(device, record, sizeof record);
       if (size <= 0) break;
       // "6,339,5140900,-;message": what stands before the semicolon is the kernel's bookkeeping.

@@ -9,6 +9,7 @@ TextView view_of(const std::string& text) { return {text.data(), text.size()}; }
 
 std::vector<boot::Machine::Table> views_of(const std::vector<AcpiTable>& tables) {
   std::vector<boot::Machine::Table> views;
+  views.reserve(tables.size());
   for (const AcpiTable& table : tables) views.push_back({table.range, view_of(table.signature)});
   return views;
 }
@@ -20,10 +21,10 @@ boot::Machine MachineDescription::machine() const {
   setup_ = views_of(setup_data);
   efi_ = views_of(efi_tables);
   descriptors_.clear();
-  constexpr unsigned kUefiPageShift = 12;
+  constexpr unsigned uefi_page_shift = 12;
   for (const EfiEntry& entry : efi_map)
     descriptors_.push_back(
-        {firmware::UefiType{entry.type}, entry.base, entry.size.raw >> kUefiPageShift, entry.attributes});
+        {firmware::UefiType{entry.type}, entry.base, entry.size.raw >> uefi_page_shift, entry.attributes});
   boot::Machine machine;
   machine.arch = kernel.arch;
   machine.geometry = kernel.geometry;

@@ -12,18 +12,18 @@ std::string_view trimmed(std::string_view text) noexcept {
 }
 
 std::optional<std::uint32_t> type_of(std::string_view name) noexcept {
-  constexpr std::string_view kTypes[] = {"Reserved",  "Loader Code",  "Loader Data",  "Boot Code",
-                                         "Boot Data", "Runtime Code", "Runtime Data", "Conventional",
-                                         "Unusable",  "ACPI Reclaim", "ACPI Mem NVS", "MMIO",
-                                         "MMIO Port", "PAL Code",     "Persistent",   "Unaccepted"};
+  constexpr std::string_view types[] = {"Reserved",  "Loader Code",  "Loader Data",  "Boot Code",
+                                        "Boot Data", "Runtime Code", "Runtime Data", "Conventional",
+                                        "Unusable",  "ACPI Reclaim", "ACPI Mem NVS", "MMIO",
+                                        "MMIO Port", "PAL Code",     "Persistent",   "Unaccepted"};
   if (name == "Memory Mapped I/O") return 11;
   if (name == "MMIO Port Space") return 12;
   if (name == "Conventional Memory") return 7;
   if (name == "ACPI Memory NVS") return 10;
   if (name == "ACPI Reclaim Memory") return 9;
   if (name == "Persistent Memory") return 14;
-  for (std::uint32_t type = 0; type < std::size(kTypes); ++type)
-    if (name == kTypes[type]) return type;
+  for (std::uint32_t type = 0; type < std::size(types); ++type)
+    if (name == types[type]) return type;
   Scanner at{name};
   if (!at.skip("type=")) return std::nullopt;
   const auto number = at.decimal();
@@ -36,11 +36,11 @@ std::uint64_t attribute_of(std::string_view word) noexcept {
     std::string_view word;
     std::uint64_t bit;
   };
-  constexpr Name kNames[] = {{"UC", 0x1},     {"WC", 0x2},         {"WT", 0x4},     {"WB", 0x8},
-                             {"UCE", 0x10},   {"WP", 0x1000},      {"RP", 0x2000},  {"XP", 0x4000},
-                             {"NV", 0x8000},  {"MR", 0x10000},     {"RO", 0x20000}, {"SP", 0x40000},
-                             {"CC", 0x80000}, {"RUN", kEfiRuntime}};
-  for (const Name& name : kNames)
+  constexpr Name names[] = {{"UC", 0x1},     {"WC", 0x2},         {"WT", 0x4},     {"WB", 0x8},
+                            {"UCE", 0x10},   {"WP", 0x1000},      {"RP", 0x2000},  {"XP", 0x4000},
+                            {"NV", 0x8000},  {"MR", 0x10000},     {"RO", 0x20000}, {"SP", 0x40000},
+                            {"CC", 0x80000}, {"RUN", kEfiRuntime}};
+  for (const Name& name : names)
     if (word == name.word) return name.bit;
   Scanner at{word};
   if (at.skip("attr=")) return at.hex().value_or(0);

@@ -31,7 +31,7 @@ std::uint64_t option(const KernelProfile& profile, std::string_view name, std::u
 }
 
 std::uint64_t Symbols::* field_of(std::string_view name) {
-  constexpr std::pair<std::string_view, std::uint64_t Symbols::*> kFields[] = {
+  constexpr std::pair<std::string_view, std::uint64_t Symbols::*> fields[] = {
       {"_text", &Symbols::text},
       {"_stext", &Symbols::stext},
       {"_etext", &Symbols::etext},
@@ -48,7 +48,7 @@ std::uint64_t Symbols::* field_of(std::string_view name) {
       {"swapper_pg_dir", &Symbols::swapper_pg_dir},
       {"_end", &Symbols::end},
   };
-  for (const auto& [known, field] : kFields)
+  for (const auto& [known, field] : fields)
     if (known == name) return field;
   return nullptr;
 }
@@ -95,7 +95,7 @@ boot::Limits limits_of(const KernelProfile& profile) {
   limits.max_map_entries = is_x86 ? 128 + 3 * 1024 : 0;
   // arm64 with UEFI leaves room for UEFI's many small ranges, and for each processor's interrupt tables.
   if (profile.arch == Arch::arm64 && profile.has("CONFIG_EFI")) {
-    limits.initial_memory_regions = 8 * 128;
+    limits.initial_memory_regions = 1024;
     limits.initial_reserved_regions =
         128 + static_cast<std::size_t>(option(profile, "CONFIG_NR_CPUS", 0)) + 1;
   }

@@ -139,6 +139,7 @@ std::vector<LedgerLine> Ledger::lines() const {
   std::map<std::string_view, std::uint64_t> sums;
   for (const auto& [begin, piece] : pieces_) sums[piece.owner] += piece.end - begin;
   std::vector<LedgerLine> result;
+  result.reserve(sums.size());
   for (const auto& [owner, bytes] : sums) result.push_back({std::string{owner}, Bytes{bytes}});
   std::stable_sort(result.begin(), result.end(),
                    [](const LedgerLine& a, const LedgerLine& b) { return a.bytes > b.bytes; });

@@ -65,25 +65,25 @@ struct Byte {
 
 RC_GTEST_PROP(Ledger, any_sequence_of_events_adds_up_to_the_ram, ()) {
   using early::Action;
-  constexpr std::uint64_t kUniverse = 96;
+  constexpr std::uint64_t universe = 96;
   const auto piece = [] {
-    const auto begin = *rc::gen::inRange<std::uint64_t>(0, kUniverse);
-    return range_of(begin, *rc::gen::inRange<std::uint64_t>(begin, kUniverse + 1));
+    const auto begin = *rc::gen::inRange<std::uint64_t>(0, universe);
+    return range_of(begin, *rc::gen::inRange<std::uint64_t>(begin, universe + 1));
   };
   std::vector<PhysRange> ram;
   for (int i = *rc::gen::inRange(0, 4); i > 0; --i) ram.push_back(piece());
-  std::vector<Byte> model(kUniverse);
+  std::vector<Byte> model(universe);
   std::uint64_t bytes = 0;
-  for (std::uint64_t at = 0; at < kUniverse; ++at) {
+  for (std::uint64_t at = 0; at < universe; ++at) {
     for (const PhysRange range : ram) model[at].is_ram = model[at].is_ram || range.contains(PhysAddr{at});
     bytes += model[at].is_ram ? 1u : 0u;
   }
   Ledger ledger{ram};
   RC_ASSERT(ledger.ram().raw == bytes);
-  constexpr Action kActions[] = {Action::add,   Action::remove, Action::reserve,      Action::free,
-                                 Action::alloc, Action::grow,   Action::alloc_failed, Action::set_node};
+  constexpr Action actions[] = {Action::add,   Action::remove, Action::reserve,      Action::free,
+                                Action::alloc, Action::grow,   Action::alloc_failed, Action::set_node};
   for (int i = *rc::gen::inRange(0, 40); i > 0; --i) {
-    const auto action = *rc::gen::elementOf(std::vector<Action>{std::begin(kActions), std::end(kActions)});
+    const auto action = *rc::gen::elementOf(std::vector<Action>{std::begin(actions), std::end(actions)});
     const auto owner = *rc::gen::element("a", "b", "c");
     const PhysRange range = piece();
     ledger.apply({.action = action, .range = range, .owner = owner});
@@ -91,7 +91,7 @@ RC_GTEST_PROP(Ledger, any_sequence_of_events_adds_up_to_the_ram, ()) {
     RC_ASSERT(ledger.audit().empty());
     RC_ASSERT(sum_of(ledger) == bytes);
   }
-  for (std::uint64_t at = 0; at < kUniverse; ++at)
+  for (std::uint64_t at = 0; at < universe; ++at)
     RC_ASSERT(ledger.owner_of(PhysAddr{at}) == (model[at].is_ram ? model[at].owner : std::string{}));
   const auto pieces = ledger.pieces();
   for (std::size_t i = 1; i < pieces.size(); ++i)

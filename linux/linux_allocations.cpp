@@ -37,12 +37,12 @@ StructSizes struct_sizes_of(const KernelProfile& kernel) {
     case Arch::riscv64: sizes.section_address_bits = 56; break;
   }
   if (!kernel.geometry.is_flat()) {
-    constexpr std::uint64_t kHeader = 16, kBitsPerBlock = 4;
+    constexpr std::uint64_t header = 16, bits_per_block = 4;
     const std::uint64_t pages = kernel.geometry.section_pages().raw;
     const std::uint64_t subsections = (pages << kernel.geometry.page_shift_) >> 21;
     const std::uint64_t blocks = pages >> kernel.geometry.pageblock_order_;
-    sizes.section_usage = Bytes{kHeader + std::max<std::uint64_t>(8, subsections / 8) +
-                                std::max<std::uint64_t>(8, blocks * kBitsPerBlock / 8)};
+    sizes.section_usage = Bytes{header + std::max<std::uint64_t>(8, subsections / 8) +
+                                std::max<std::uint64_t>(8, blocks * bits_per_block / 8)};
   }
   return sizes;
 }

@@ -33,10 +33,10 @@ void take_log(const LogInputs& log, MachineDescription& into) {
   into.acpi_tables = log.acpi_tables;
   if (log.e820.empty() && !log.efi_map.empty()) {
     // ACPI's tables lie in memory of their own there; what is reserved by itself is UEFI's list of reservations.
-    constexpr Bytes kListHead{16};
+    constexpr Bytes list_head{16};
     into.acpi_tables.clear();
     if (log.efi_memory_reservations)
-      into.acpi_tables.push_back({"MEMRESERVE", PhysRange::sized(*log.efi_memory_reservations, kListHead)});
+      into.acpi_tables.push_back({"MEMRESERVE", PhysRange::sized(*log.efi_memory_reservations, list_head)});
   }
   into.command_line = log.command_line;
   into.model = log.model;
@@ -46,11 +46,11 @@ void take_log(const LogInputs& log, MachineDescription& into) {
 
 void place_x86_kernel(const LogInputs& log, MachineDescription& into) {
   // The brk holds early page tables, and a page of strings where there is an SMBIOS to take them from.
-  constexpr Bytes kTables{0x10000}, kStrings{0x1000};
-  const Bytes brk{kTables.raw + (log.has_smbios ? kStrings.raw : 0)};
+  constexpr Bytes table_bytes{0x10000}, string_bytes{0x1000};
+  const Bytes brk{table_bytes.raw + (log.has_smbios ? string_bytes.raw : 0)};
   const Symbols& symbols = into.kernel.symbols;
-  constexpr std::uint64_t kLinkedFor = 0xffffffff80000000;
-  PhysAddr base{symbols.text - kLinkedFor};
+  constexpr std::uint64_t linked_for = 0xffffffff80000000;
+  PhysAddr base{symbols.text - linked_for};
   if (!symbols.known()) base = PhysAddr{16 * kMiB};
   const std::uint64_t bytes = symbols.end - symbols.text;
   if (const auto at = place_in(into, kLoaderCode, bytes, 2 * kMiB)) base = *at;
@@ -58,15 +58,15 @@ void place_x86_kernel(const LogInputs& log, MachineDescription& into) {
 }
 
 void place_uefi_arm64(Bytes initrd, MachineDescription& into) {
-  constexpr std::uint64_t kImageAlignment = 64 * 1024, kTreeRoom = 2 * kMiB;
+  constexpr std::uint64_t image_alignment = std::uint64_t{64} << 10, tree_room = 2 * kMiB;
   const Symbols& symbols = into.kernel.symbols;
-  if (const auto at = place_in(into, kLoaderCode, symbols.end - symbols.text, kImageAlignment))
+  if (const auto at = place_in(into, kLoaderCode, symbols.end - symbols.text, image_alignment))
     into.image = image_at(into.kernel, *at);
-  const auto tree = place_in(into, kLoaderData, kTreeRoom, 4096);
+  const auto tree = place_in(into, kLoaderData, tree_room, 4096);
   if (!tree) return;
   into.tree_at = *tree;
   if (initrd.raw != 0 && into.initrd.empty())
-    into.initrd = PhysRange::sized(*tree + Bytes{kTreeRoom}, initrd);
+    into.initrd = PhysRange::sized(*tree + Bytes{tree_room}, initrd);
 }
 
 }  // namespace quarry::lnx

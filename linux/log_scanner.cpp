@@ -57,13 +57,13 @@ std::string_view without_thread(std::string_view text) noexcept {
 std::string_view without_syslog(std::string_view text) noexcept {
   if (text.size() >= 3 && text[0] == '<') {
     const std::size_t close = text.find('>');
-    if (close != std::string_view::npos && close <= 4 && is_digit(text[1])) text.remove_prefix(close + 1);
+    if (close <= 4 && is_digit(text[1])) text.remove_prefix(close + 1);
   }
-  constexpr std::string_view kKernel = "kernel: ";
-  constexpr std::size_t kLongestPrefix = 120;
-  const std::size_t at = text.substr(0, kLongestPrefix).find(kKernel);
+  constexpr std::string_view kernel_mark = "kernel: ";
+  constexpr std::size_t longest_prefix = 120;
+  const std::size_t at = text.substr(0, longest_prefix).find(kernel_mark);
   if (at != std::string_view::npos && (at == 0 || text[at - 1] == ' '))
-    text.remove_prefix(at + kKernel.size());
+    text.remove_prefix(at + kernel_mark.size());
   return text;
 }
 

@@ -24,8 +24,8 @@ PhysAddr arm_base(PhysAddr loaded_at, PhysAddr lowest_memory) {
 Bytes qemu_tree_size(const LoaderRequest& request) {
   if (!request.is_board_tree) return Bytes{kMiB};
   if (request.board_tree_bytes.raw == 0) return Bytes{0};
-  constexpr std::uint64_t kRoom = 10'000;
-  return Bytes{2 * (request.board_tree_bytes.raw + kRoom)};
+  constexpr std::uint64_t room_beside = 10'000;
+  return Bytes{2 * (request.board_tree_bytes.raw + room_beside)};
 }
 
 }  // namespace

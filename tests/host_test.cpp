@@ -113,12 +113,12 @@ TEST(PagedHost, ranges_that_touch_are_one_ram) {
 }
 
 TEST(PagedHost, sixty_four_tebibytes_and_far_ram_cost_what_is_touched) {
-  constexpr std::uint64_t kTiB = std::uint64_t{1} << 40;
+  constexpr std::uint64_t tib = std::uint64_t{1} << 40;
   PagedRam ram{
-      std::vector{range_of(0, 64 * kTiB), range_of(std::uint64_t{1} << 49, (std::uint64_t{1} << 49) + kTiB)},
+      std::vector{range_of(0, 64 * tib), range_of(std::uint64_t{1} << 49, (std::uint64_t{1} << 49) + tib)},
       kPage};
   const std::size_t before = resident_bytes();
-  for (std::uint64_t at = 0; at < 64 * kTiB; at += kTiB) {
+  for (std::uint64_t at = 0; at < 64 * tib; at += tib) {
     std::byte* const page = ram.map(pages(at >> 12, 1));
     if (ram.window() < PagedRam::kWindow && page == nullptr) continue;  // a host with little address space
     ASSERT_NE(page, nullptr) << at;

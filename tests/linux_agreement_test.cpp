@@ -112,7 +112,7 @@ std::optional<Lines> debugfs_memory(const fs::path& directory) {
   return lines;
 }
 
-Lines joined(std::vector<PhysRange> ranges) {
+Lines joined(const std::vector<PhysRange>& ranges) {
   Lines lines;
   for (const PhysRange range : ranges) lines.push_back(range_text(range));
   return lines;
@@ -122,7 +122,7 @@ Lines our_memory(const Booted& booted) {
   std::vector<PhysRange> ranges;
   for (const early::Region& region : booted.system->memblock().memory().view())
     ranges.push_back(region.range());
-  return joined(std::move(ranges));
+  return joined(ranges);
 }
 
 std::optional<Lines> logged_memory(const LogOutcomes& log) {
@@ -309,11 +309,11 @@ TEST(LinuxAgreement, every_recorded_boot_ends_as_linux_ended_it) {
 
 // Whether a line of a log is an input: the same list that the contract of the tool has, said independently of the reader.
 bool is_input_line(const std::string& line) {
-  constexpr std::string_view kInputs[] = {
+  constexpr std::string_view input_lines[] = {
       "Linux version", "Command line: ",   "Kernel command line: ", "BIOS-e820:", "efi: ",
       "SRAT: ",        "RAMDISK: ",        "Machine model: ",       "DMI: ",      "SMBIOS ",
       "Allowing ",     "Booting Linux on", "ACPI: SLIT 0x"};
-  for (const std::string_view word : kInputs)
+  for (const std::string_view word : input_lines)
     if (line.find(word) != std::string::npos) return true;
   return line.find("ACPI: ") != std::string::npos && line.find(" 0x0000") != std::string::npos;
 }
@@ -340,13 +340,13 @@ std::string fingerprint(const MachineDescription& machine) {
 }
 
 TEST(LinuxAgreement, removing_every_outcome_changes_no_description) {
-  constexpr std::string_view kInputFiles[] = {"case.json", "kernel.txt", "machine.dtb", "given.dtb",
+  constexpr std::string_view input_files[] = {"case.json", "kernel.txt", "machine.dtb", "given.dtb",
                                               "srat.bin",  "slit.bin",   "madt.bin"};
   unsigned compared = 0;
   for (const fs::path& directory : cases()) {
     const auto all = read_corpus_case(directory);
     const FileSource inputs_only = [&](std::string_view name) -> std::optional<std::vector<std::byte>> {
-      if (std::find(std::begin(kInputFiles), std::end(kInputFiles), name) != std::end(kInputFiles))
+      if (std::find(std::begin(input_files), std::end(input_files), name) != std::end(input_files))
         return read_file(directory / name);
       if (name != "dmesg.txt") return std::nullopt;
       std::istringstream in{text_file(directory / "dmesg.txt")};

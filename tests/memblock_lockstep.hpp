@@ -259,8 +259,8 @@ Step step_from(const std::uint8_t (&bytes)[8]) {
   step.verb = static_cast<Verb>(bytes[0] % static_cast<unsigned>(Verb::count));
   step.range.begin = bytes[1] % (kCells + 1);
   step.range.end = step.range.begin + bytes[2] % (kCells + 1 - step.range.begin);
-  constexpr NodeId kNodes[] = {kAnyNode, NodeId{0}, NodeId{1}};
-  step.node = kNodes[bytes[3] % 3];
+  constexpr NodeId nodes[] = {kAnyNode, NodeId{0}, NodeId{1}};
+  step.node = nodes[bytes[3] % 3];
   step.flags = Flags{bytes[4] % 16u} & kAllFlags;
   if (bytes[4] >= 64) step.flags = Flags::none;  // most memory is ordinary
   step.size = 1 + bytes[5] % 24;

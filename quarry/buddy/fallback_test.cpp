@@ -25,9 +25,9 @@ TEST_ON_GEOMETRIES(a_block_of_whole_pageblocks_changes_its_type) {
   expect(static_cast<bool>(machine.start()));
   expect(static_cast<bool>(machine.allocator.release(M::blocks(0, 2))));
   expect_equal(machine.allocator.alloc_pages(Order{0}, kUnmovable).value(), Pfn{0});
-  constexpr std::uint64_t kEach = M::kBlock >> G.pageblock_order_;
-  expect_equal(pageblocks(machine, MigrateType::unmovable), kEach);
-  expect_equal(pageblocks(machine, MigrateType::movable), kEach);
+  constexpr std::uint64_t each = M::kBlock >> G.pageblock_order_;
+  expect_equal(pageblocks(machine, MigrateType::unmovable), each);
+  expect_equal(pageblocks(machine, MigrateType::movable), each);
   expect_equal(machine.allocator.stats(M::zone(0, ZoneType::normal)).fallbacks, 1u);
   // The rest of the block serves the next request, and movable ones go elsewhere.
   expect_equal(machine.allocator.alloc_pages(Order{0}, kUnmovable).value(), Pfn{1});
@@ -39,11 +39,11 @@ TEST_ON_GEOMETRIES(a_block_of_whole_pageblocks_changes_its_type) {
 // Less than a whole pageblock is free: it is taken over if half of it is free or alike.
 TEST_ON_GEOMETRIES(half_a_free_pageblock_is_taken_over) {
   using M = TestMachine<G>;
-  constexpr std::uint64_t kHalf = std::uint64_t{1} << (G.pageblock_order_ - 1);
+  constexpr std::uint64_t half_block = std::uint64_t{1} << (G.pageblock_order_ - 1);
   M machine;
   machine.add_zone(0, ZoneType::normal, 0, 1);
   expect(static_cast<bool>(machine.start()));
-  expect(static_cast<bool>(machine.allocator.release({Pfn{0}, Pfn{kHalf}})));
+  expect(static_cast<bool>(machine.allocator.release({Pfn{0}, Pfn{half_block}})));
   // Reserved pages may be unmovable ones: they are alike, as in Linux.
   expect_equal(machine.allocator.alloc_pages(Order{0}, kUnmovable).value(), Pfn{0});
   expect_equal(pageblocks(machine, MigrateType::unmovable), 1u);
@@ -68,21 +68,21 @@ TEST_ON_GEOMETRIES(a_pageblock_of_the_third_type_is_taken_over_from_half_on) {
 
 TEST_ON_GEOMETRIES(a_pageblock_full_of_movable_pages_keeps_its_type_but_gives_its_free_ones) {
   using M = TestMachine<G>;
-  constexpr std::uint64_t kWhole = std::uint64_t{1} << G.pageblock_order_;
+  constexpr std::uint64_t whole_block = std::uint64_t{1} << G.pageblock_order_;
   M machine;
-  machine.add_pages(0, ZoneType::normal, {Pfn{0}, Pfn{kWhole}});
+  machine.add_pages(0, ZoneType::normal, {Pfn{0}, Pfn{whole_block}});
   expect(static_cast<bool>(machine.start()));
-  expect(static_cast<bool>(machine.allocator.release({Pfn{0}, Pfn{kWhole}})));
+  expect(static_cast<bool>(machine.allocator.release({Pfn{0}, Pfn{whole_block}})));
   for (unsigned eighth = 0; eighth < 6; ++eighth)
     expect(static_cast<bool>(machine.allocator.alloc_pages(Order{G.pageblock_order_ - 3}, kMovable)));
-  expect_equal(machine.allocator.alloc_pages(Order{0}, kUnmovable).value(), Pfn{kWhole / 4 * 3});
+  expect_equal(machine.allocator.alloc_pages(Order{0}, kUnmovable).value(), Pfn{whole_block / 4 * 3});
   expect_equal(pageblocks(machine, MigrateType::movable), 1u);
   const ZoneStats stats = machine.allocator.stats(M::zone(0, ZoneType::normal));
   for (unsigned order = 0; order <= M::kMax; ++order)
     expect_equal(stats.free_blocks[order][page::index_of(MigrateType::movable)], 0u);
   expect(!machine.allocator.audit());
   // Freed, they go where the pageblock's type says.
-  expect(static_cast<bool>(machine.allocator.free_pages(Pfn{kWhole / 4 * 3}, Order{0})));
+  expect(static_cast<bool>(machine.allocator.free_pages(Pfn{whole_block / 4 * 3}, Order{0})));
   expect_equal(machine.allocator.stats(M::zone(0, ZoneType::normal)).merges, G.pageblock_order_ - 2);
   expect(!machine.allocator.audit());
 }

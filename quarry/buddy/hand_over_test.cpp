@@ -144,47 +144,47 @@ TEST_ON_GEOMETRIES(release_cma_makes_pageblocks_that_only_movable_requests_use) 
 template <Geometry G>
 void deferral_is_invisible() {
   using M = TestMachine<G>;
-  constexpr std::uint64_t kSection = M::kBlock << (G.section_bits_ - G.page_shift_ - G.max_order_);
-  const PfnRange pages{Pfn{5}, Pfn{3 * kSection + 9}};
+  constexpr std::uint64_t section_pages = M::kBlock << (G.section_bits_ - G.page_shift_ - G.max_order_);
+  const PfnRange pages{Pfn{5}, Pfn{3 * section_pages + 9}};
   const std::uint32_t zone = M::zone(0, ZoneType::normal);
   ZoneStats eager;
   {
     M machine;
-    machine.add_pages(0, ZoneType::normal, {Pfn{0}, Pfn{4 * kSection}});
+    machine.add_pages(0, ZoneType::normal, {Pfn{0}, Pfn{4 * section_pages}});
     expect(static_cast<bool>(machine.start()));
     expect(static_cast<bool>(machine.allocator.release(zone, pages)));
     eager = machine.allocator.stats(zone);
   }
   M machine;
-  machine.add_pages(0, ZoneType::normal, {Pfn{0}, Pfn{4 * kSection}});
+  machine.add_pages(0, ZoneType::normal, {Pfn{0}, Pfn{4 * section_pages}});
   expect(static_cast<bool>(machine.start({.hand_over = HandOver::deferred})));
   auto& allocator = machine.allocator;
   expect(static_cast<bool>(allocator.release(zone, pages)));
   const ZoneStats lazy = allocator.stats(zone);
   expect(same_blocks(lazy, eager));
-  expect_equal(lazy.deferred.raw, 2 * kSection);
+  expect_equal(lazy.deferred.raw, 2 * section_pages);
   expect(!allocator.audit());
-  for (std::uint64_t at = kSection; at < 3 * kSection; ++at)
+  for (std::uint64_t at = section_pages; at < 3 * section_pages; ++at)
     if (!(machine.map.at(Pfn{at}) == page::Descriptor{})) expect(false);
 
   // Again, around and inside: all refused. Pages of a deferred section are free.
-  expect(!allocator.release(zone, {Pfn{kSection}, Pfn{2 * kSection}}));
-  expect(!allocator.release(zone, {Pfn{kSection + 1}, Pfn{kSection + 2}}));
-  expect(!allocator.release(zone, {Pfn{0}, Pfn{kSection}}));
-  expect_equal(allocator.free_pages(Pfn{kSection + 1}, Order{0}).error(), Error::wrong_owner);
+  expect(!allocator.release(zone, {Pfn{section_pages}, Pfn{2 * section_pages}}));
+  expect(!allocator.release(zone, {Pfn{section_pages + 1}, Pfn{section_pages + 2}}));
+  expect(!allocator.release(zone, {Pfn{0}, Pfn{section_pages}}));
+  expect_equal(allocator.free_pages(Pfn{section_pages + 1}, Order{0}).error(), Error::wrong_owner);
   expect_equal(allocator.last_misuse(), Misuse::double_free);
   expect(same_blocks(allocator.stats(zone), eager));
 
   // Somebody needs a descriptor of the last one: it comes up, and the first stays.
-  expect(allocator.descriptor(Pfn{2 * kSection})->is_free(G.max_order(), 0));
-  expect_equal(allocator.stats(zone).deferred.raw, kSection);
+  expect(allocator.descriptor(Pfn{2 * section_pages})->is_free(G.max_order(), 0));
+  expect_equal(allocator.stats(zone).deferred.raw, section_pages);
   expect(same_blocks(allocator.stats(zone), eager));
   expect(!allocator.audit());
 
   // Every page can be had, none twice; the lists run out before the deferred section is touched.
   std::uint64_t had = 0;
   while (const auto page = allocator.alloc_pages(G.max_order(), {.type = MigrateType::movable})) {
-    if (allocator.stats(zone).deferred.raw == 0 && had < kSection) had = kSection;
+    if (allocator.stats(zone).deferred.raw == 0 && had < section_pages) had = section_pages;
     had += M::kBlock;
     expect(pages.contains(page.value()));
   }
@@ -197,17 +197,17 @@ TEST(deferral_is_invisible_64k_sparse) { deferral_is_invisible<k64KSparse>(); }
 
 TEST(deferred_sections_come_up_in_address_order_when_lists_run_out) {
   using M = TestMachine<k4KSparse>;
-  constexpr std::uint64_t kSection = 32 * M::kBlock;
+  constexpr std::uint64_t section_pages = 32 * M::kBlock;
   M machine;
-  machine.add_pages(0, ZoneType::normal, {Pfn{0}, Pfn{3 * kSection}});
+  machine.add_pages(0, ZoneType::normal, {Pfn{0}, Pfn{3 * section_pages}});
   expect(static_cast<bool>(machine.start({.hand_over = HandOver::deferred})));
-  expect(static_cast<bool>(machine.allocator.release({Pfn{kSection}, Pfn{3 * kSection}})));
-  expect(static_cast<bool>(machine.allocator.release({Pfn{0}, Pfn{kSection}})));
+  expect(static_cast<bool>(machine.allocator.release({Pfn{section_pages}, Pfn{3 * section_pages}})));
+  expect(static_cast<bool>(machine.allocator.release({Pfn{0}, Pfn{section_pages}})));
   // Unmovable: takes over from the movable blocks that are about to be there.
   for (std::uint64_t block = 0; block < 96; ++block) {
     const auto page = machine.allocator.alloc_pages(Order{10}, {.type = MigrateType::unmovable});
     expect_equal(page.value(), Pfn{block * M::kBlock});
-    expect_equal(machine.allocator.stats(2).deferred.raw, (2 - block / 32) * kSection);
+    expect_equal(machine.allocator.stats(2).deferred.raw, (2 - block / 32) * section_pages);
   }
   expect_equal(machine.allocator.alloc_pages(Order{0}, {}).error(), Error::no_memory);
   expect(!machine.allocator.audit());
@@ -217,9 +217,9 @@ TEST(deferred_sections_come_up_in_address_order_when_lists_run_out) {
 TEST(deferred_hand_over_writes_no_descriptor) {
   using M = TestMachine<k4KSparse>;
   M machine;
-  machine.add_pages(0, ZoneType::normal, {Pfn{0}, Pfn{4 * 32 * M::kBlock}});
+  machine.add_pages(0, ZoneType::normal, {Pfn{0}, Pfn{std::uint64_t{128} * M::kBlock}});
   expect(static_cast<bool>(machine.start({.hand_over = HandOver::deferred})));
-  expect(static_cast<bool>(machine.allocator.release({Pfn{0}, Pfn{4 * 32 * M::kBlock}})));
+  expect(static_cast<bool>(machine.allocator.release({Pfn{0}, Pfn{std::uint64_t{128} * M::kBlock}})));
   for (std::uint64_t at = 0; at < 128 * M::kBlock; at += M::kBlock)
     expect(machine.map.at(Pfn{at}) == page::Descriptor{});
 }

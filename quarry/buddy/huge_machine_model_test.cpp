@@ -112,32 +112,32 @@ TEST(HugeMachine, ComesUpAtOnceFarAway) { brings_up(std::uint64_t{1} << 37); }
 TEST(HugeMachine, OneZoneOfManyPartsIsOneZone) {
   AddressSpace space;
   ASSERT_NE(static_cast<void*>(space.base), MAP_FAILED);
-  constexpr PfnRange kSpan{Pfn{5}, Pfn{std::uint64_t{1} << 34}};
+  constexpr PfnRange whole_span{Pfn{5}, Pfn{std::uint64_t{1} << 34}};
   zones::Zone zones[zones::kZoneTypes] = {};
   for (unsigned type = 0; type < zones::kZoneTypes; ++type)
     zones[type].type = static_cast<zones::ZoneType>(type);
-  zones[2].start = kSpan.begin(), zones[2].spanned = zones[2].present = kSpan.size();
+  zones[2].start = whole_span.begin(), zones[2].spanned = zones[2].present = whole_span.size();
   const zones::ZoneRef list[] = {{2, zones::ZoneType::normal}};
-  const zones::NodeRange range{NodeId{0}, kSpan};
+  const zones::NodeRange range{NodeId{0}, whole_span};
   zones::Node node{};
-  node.span = kSpan, node.zonelist = list, node.no_fallback = list;
+  node.span = whole_span, node.zonelist = list, node.no_fallback = list;
   zones::Layout layout{};
   layout.nodes = {&node, 1}, layout.zones = zones, layout.node_ranges = {&range, 1};
   page::MemoryMap<k4KSparse> map;
   PageAllocator<k4KSparse> allocator;
   ASSERT_TRUE(map.init(layout, space.source()));
   ASSERT_TRUE(allocator.init(layout, map, space.source(), {.hand_over = HandOver::deferred}));
-  constexpr std::uint64_t kPart = std::uint64_t{1} << 31;
-  ASSERT_TRUE(allocator.release(2, {Pfn{kPart - 1024}, Pfn{kPart + 1024}}));
-  ASSERT_TRUE(allocator.release(2, {Pfn{3 * kPart}, Pfn{3 * kPart + 1}}));
+  constexpr std::uint64_t part = std::uint64_t{1} << 31;
+  ASSERT_TRUE(allocator.release(2, {Pfn{part - 1024}, Pfn{part + 1024}}));
+  ASSERT_TRUE(allocator.release(2, {Pfn{3 * part}, Pfn{3 * part + 1}}));
   EXPECT_FALSE(allocator.audit());
   const Request movable{.type = MigrateType::movable};
-  EXPECT_EQ(allocator.alloc_pages(Order{0}, movable).value().raw, 3 * kPart);  // the smallest that suffices
-  EXPECT_EQ(allocator.alloc_pages(Order{10}, movable).value().raw, kPart - 1024);
-  EXPECT_EQ(allocator.alloc_pages(Order{10}, movable).value().raw, kPart);
+  EXPECT_EQ(allocator.alloc_pages(Order{0}, movable).value().raw, 3 * part);  // the smallest that suffices
+  EXPECT_EQ(allocator.alloc_pages(Order{10}, movable).value().raw, part - 1024);
+  EXPECT_EQ(allocator.alloc_pages(Order{10}, movable).value().raw, part);
   EXPECT_EQ(allocator.alloc_pages(Order{0}, movable).error(), Error::no_memory);
-  EXPECT_TRUE(allocator.free_pages(Pfn{3 * kPart}, Order{0}));
-  EXPECT_TRUE(allocator.free_pages(Pfn{kPart}, Order{10}));
+  EXPECT_TRUE(allocator.free_pages(Pfn{3 * part}, Order{0}));
+  EXPECT_TRUE(allocator.free_pages(Pfn{part}, Order{10}));
   EXPECT_EQ(allocator.stats(2).free.raw, 1025u);
   EXPECT_FALSE(allocator.audit());
 }

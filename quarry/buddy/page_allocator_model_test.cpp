@@ -126,9 +126,9 @@ constexpr MigrateType kTypes[] = {MigrateType::unmovable, MigrateType::movable, 
 // Goal: no page twice, every count right, no failure while a block is there, everything merged in the end.
 template <Geometry G>
 void runs_in_lockstep(HandOver hand_over) {
-  constexpr std::uint64_t kSection = G.is_flat() ? 0 : std::uint64_t{1} << (G.section_bits_ - G.page_shift_);
+  constexpr std::uint64_t section = G.is_flat() ? 0 : std::uint64_t{1} << (G.section_bits_ - G.page_shift_);
   const std::uint64_t block = std::uint64_t{1} << G.max_order_;
-  const std::uint64_t pages = hand_over == HandOver::deferred ? 2 * kSection : 3 * block;
+  const std::uint64_t pages = hand_over == HandOver::deferred ? 2 * section : 3 * block;
   const std::uint64_t begin = *rc::gen::inRange<std::uint64_t>(0, block);
   const std::uint64_t end = pages - *rc::gen::inRange<std::uint64_t>(0, block);
   Lockstep<G> run{pages, {Pfn{begin}, Pfn{end}}, hand_over};

@@ -39,7 +39,7 @@ class TestMachine {
   Result<Done> start(AllocatorConfig config = {}) noexcept {
     for (unsigned n = 0; n < node_count_; ++n) finish_node(n);
     layout.nodes = {nodes_, node_count_};
-    layout.zones = {zones_, node_count_ * zones::kZoneTypes};
+    layout.zones = {zones_, std::size_t{node_count_} * zones::kZoneTypes};
     layout.node_ranges = {ranges_, range_count_};
     if (const auto done = map.init(layout, source()); !done) return done.error();
     return allocator.init(layout, map, source(), config);

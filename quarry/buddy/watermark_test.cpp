@@ -8,10 +8,10 @@ namespace quarry::buddy {
 using zones::ZoneType;
 
 TEST(quotient_divides_as_the_machine_does) {
-  constexpr std::uint32_t kDividends[] = {0, 1, 9, 255, 256, 65537, 4000000000};
-  constexpr std::uint32_t kDivisors[] = {1, 3, 10, 256, 65536, 4294967295};
-  for (const std::uint32_t a : kDividends)
-    for (const std::uint32_t b : kDivisors) expect_equal(quotient(a, b), std::uint64_t{a / b});
+  constexpr std::uint32_t dividends[] = {0, 1, 9, 255, 256, 65537, 4000000000};
+  constexpr std::uint32_t divisors[] = {1, 3, 10, 256, 65536, 4294967295};
+  for (const std::uint32_t a : dividends)
+    for (const std::uint32_t b : divisors) expect_equal(quotient(a, b), std::uint64_t{a / b});
   expect_equal(quotient(UINT64_MAX, 1), UINT64_MAX);
   expect_equal(quotient(UINT64_MAX, UINT64_MAX), 1u);
   expect_equal(quotient(UINT64_MAX, std::uint64_t{1} << 63), 1u);
@@ -25,10 +25,10 @@ TEST(square_root_rounds_down) {
 }
 
 TEST(min_free_kbytes_is_within_its_bounds) {
-  constexpr PageSize kPage{12};
-  expect_equal(min_free_kbytes(PageCount{0}, kPage), 128u);
-  expect_equal(min_free_kbytes(PageCount{188400}, kPage), 3472u);  // a recorded arm boot
-  expect_equal(min_free_kbytes(PageCount{std::uint64_t{1} << 34}, kPage), 262144u);
+  constexpr PageSize page{12};
+  expect_equal(min_free_kbytes(PageCount{0}, page), 128u);
+  expect_equal(min_free_kbytes(PageCount{188400}, page), 3472u);  // a recorded arm boot
+  expect_equal(min_free_kbytes(PageCount{std::uint64_t{1} << 34}, page), 262144u);
 }
 
 // Two recorded boots: x86_64 with three zones, arm64 with one. Both have transparent huge pages.

@@ -38,10 +38,10 @@ RC_GTEST_PROP(MemblockModel, TablesThatGrowOnTheWayChangeNothingElse, ()) { run_
 
 // Every other cell is reserved, so that the table has nine rings; steps begin in the first ones.
 RC_GTEST_PROP(MemblockModel, LargeTablesDoWhatTheCellsSay, ()) {
-  constexpr std::size_t kManyCells = 1100;
-  Lockstep<kManyCells, kQuarterPage> both{700};
-  both.apply({.verb = Verb::add, .range = {4, kManyCells}});
-  for (std::size_t i = 5; i < kManyCells; i += 2) both.apply({.verb = Verb::reserve, .range = {i, i + 1}});
+  constexpr std::size_t many_cells = 1100;
+  Lockstep<many_cells, kQuarterPage> both{700};
+  both.apply({.verb = Verb::add, .range = {4, many_cells}});
+  for (std::size_t i = 5; i < many_cells; i += 2) both.apply({.verb = Verb::reserve, .range = {i, i + 1}});
   RC_ASSERT(both.compare_tables() == "");
   run_random_steps(both, 60);
 }

@@ -44,7 +44,7 @@ struct Numbers {
 
 TEST(scattered_insertions_fill_every_slot_and_scattered_erasures_empty_it) {
   Numbers all;
-  for (std::uint16_t i = 0; i < kMany; ++i) all.insert(i * 7919U % (all.count + 1U), i);
+  for (std::uint16_t i = 0; i < kMany; ++i) all.insert(std::size_t{i} * 7919 % (all.count + 1), i);
   expect_numbers(all.slots, all.numbers, kMany);
   expect(!all.slots.view().is_array());
   while (all.count > 0) {
@@ -56,21 +56,21 @@ TEST(scattered_insertions_fill_every_slot_and_scattered_erasures_empty_it) {
 
 TEST(erasing_many_at_once_leaves_the_others_in_order) {
   Numbers all;
-  for (std::uint16_t i = 0; i < kMany; ++i) all.insert(i * 7919U % (all.count + 1U), i);
+  for (std::uint16_t i = 0; i < kMany; ++i) all.insert(std::size_t{i} * 7919 % (all.count + 1), i);
   all.erase(3, 3);
   all.erase(100, 105);
   expect_numbers(all.slots, all.numbers, kMany - 5);
   all.erase(50, 700);
   expect_numbers(all.slots, all.numbers, kMany - 655);
-  for (std::uint16_t i = 0; i < 600; ++i) all.insert(i * 31U % (all.count + 1U), i);
+  for (std::uint16_t i = 0; i < 600; ++i) all.insert(std::size_t{i} * 31 % (all.count + 1), i);
   expect_numbers(all.slots, all.numbers, kMany - 55);
 }
 
 TEST(slots_move_to_storage_with_other_rings_and_over_themselves) {
-  static_assert(sizeof(Region) * 2 * kMany < 64 * 1024);
+  static_assert(sizeof(Region) * 2 * kMany < std::size_t{64} << 10);
   Numbers all;
   Region larger[2 * kMany];
-  for (std::uint16_t i = 0; i < 900; ++i) all.insert(i * 7919U % (all.count + 1U), i);
+  for (std::uint16_t i = 0; i < 900; ++i) all.insert(std::size_t{i} * 7919 % (all.count + 1), i);
   all.slots.move_to(larger);
   expect_numbers(all.slots, all.numbers, 900);
   all.slots.move_to({larger + 40, kMany});
@@ -81,7 +81,7 @@ TEST(slots_move_to_storage_with_other_rings_and_over_themselves) {
 
 TEST(runs_are_what_lies_one_behind_the_other) {
   Numbers all;
-  for (std::uint16_t i = 0; i < 500; ++i) all.insert(i * 7919U % (all.count + 1U), i);
+  for (std::uint16_t i = 0; i < 500; ++i) all.insert(std::size_t{i} * 7919 % (all.count + 1), i);
   const Regions view = all.slots.view();
   for (std::size_t at = 0; at < view.size();) {
     const auto run = view.run_from(at);

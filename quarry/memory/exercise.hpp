@@ -74,11 +74,11 @@ Exercise exercise_kmalloc(System& system) noexcept {
 template <class System>
 Exercise exercise_cache(System& system) noexcept {
   Exercise result{.what = "a kmem_cache, made and unmade"};
-  constexpr std::size_t kObjects = 200;
+  constexpr std::size_t object_count = 200;
   auto made = system.slabs().create({.name = "exercise", .size = 200, .align = 8});
   if (!made) return {result.what, 0, "no memory for a cache"};
   auto& cache = *made.value();
-  void* objects[kObjects] = {};
+  void* objects[object_count] = {};
   for (auto& object : objects) {
     const auto fresh = cache.alloc({.node = system.frames().nodes()[0].id});
     if (!fresh) return {result.what, result.operations, "no memory for an object"};
