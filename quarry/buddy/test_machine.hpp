@@ -86,7 +86,7 @@ class TestMachine {
     if (begin < end) node.span = {Pfn{begin}, Pfn{end}};
     std::size_t count = 0, own = 0;
     for (unsigned other = 0; other < node_count_; ++other) {
-      const unsigned from = (n + other) % node_count_;
+      const unsigned from = n + other < node_count_ ? n + other : n + other - node_count_;
       for (unsigned t = zones::kZoneTypes; t-- > 0;)
         if (zones_[from * zones::kZoneTypes + t].is_populated())
           lists_[n][count++] = {from * zones::kZoneTypes + t, static_cast<Types>(t)};
