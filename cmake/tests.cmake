@@ -9,6 +9,7 @@ list(REMOVE_ITEM unit_sources ${model_sources})
 # collects their section by its name.
 add_executable(unit_tests ${unit_sources} tests/host_main.cpp)
 target_link_libraries(unit_tests PRIVATE quarry_options quarry_lib)
+target_compile_options(unit_tests PRIVATE ${QUARRY_QUICK})
 add_test(NAME unit_tests COMMAND unit_tests)
 
 add_executable(must_fail EXCLUDE_FROM_ALL tests/must_fail.cpp tests/host_main.cpp)

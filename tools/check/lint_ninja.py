@@ -19,7 +19,6 @@ DEFINES = " ".join(f"-D{name}=__FILE__" for name in
                    re.findall(r'"(QUARRY_[A-Z_]+)=', pathlib.Path("cmake/tests.cmake").read_text()))
 MACHINES = ("x86_64", "aarch64", "arm", "riscv64")
 COMPILERS = ("gcc", "clang")
-PRECOMPILED = "array bit compare concepts cstddef cstdint limits new optional span type_traits utility".split()
 TIDIED = ("quarry", *sources.HOSTED, "tests")
 
 RULES = f"""
@@ -29,13 +28,8 @@ rule headers
   description = $in alone
   depfile = $out.d
   deps = gcc
-rule precompile
-  command = $launcher $compile -x c++-header $in -o $out -MD -MF $out.d
-  description = the headers that all include
-  depfile = $out.d
-  deps = gcc
 rule compile
-  command = $launcher $compile -c $in -o $out -MD -MF $out.d
+  command = COMPILE="$launcher $compile" LD=$ld tools/compile_group $out $in
   description = $in
   depfile = $out.d
   deps = gcc
@@ -91,39 +85,40 @@ def headers(target, command, folders):
 def bare_command(compiler, machine):
     """The compile command for a bare machine, or nothing where its compiler is not installed."""
     asked = subprocess.run(["tools/bare_flags", compiler, machine], capture_output=True, text=True)
-    warnings = " -Wthread-safety -Xclang -fno-pch-timestamp" if compiler == "clang" else ""
+    warnings = " -Wthread-safety" if compiler == "clang" else ""
     return asked.stdout.strip() + f" {STRICT}{warnings}" if asked.returncode == 0 else None
 
 
-def bare(target, command, machine):
-    """Library and unit tests as objects. For speed alone, they find the headers that all include precompiled."""
+def bare(target, command, machine, at_once):
+    """Library and unit tests as objects, and the symbols that they need."""
     triple = "arm-linux-gnueabihf" if machine == "arm" else f"{machine}-linux-gnu"
     nm = shutil.which(f"{triple}-nm") or "llvm-nm"
-    launcher = "env CCACHE_SLOPPINESS=pch_defines,time_macros ccache" if shutil.which("ccache") else ""
-    once = f"{OUT}/{target}/all.hpp"
-    write_if_new(once, "".join([f"#include <{name}>\n" for name in PRECOMPILED] +
-                               [f'#include "{path}"\n' for path in sources.files(".hpp", folders=("quarry/base",))]))
-    yield f"build {once}.gch: precompile {once}\n  compile = {command}\n  launcher = {launcher}"
-    objects = {path: f"{OUT}/{target}/{name_of(path)}.o" for path in sources.bare_library() + sources.bare_tests()}
-    for path, out in objects.items():
-        yield (f"build {out}: compile {path} | {once}.gch\n"
-               f"  compile = {command} -include {once}\n  launcher = {launcher}")
-    library = [objects[path] for path in sources.bare_library()] or objects.values()
-    yield f"build {OUT}/{target}/symbols: symbols {' '.join(objects.values())}\n  nm = {nm}\n  library = {' '.join(library)}"
+    ld = shutil.which(f"{triple}-ld") or "ld.lld"
+    launcher = "ccache" if shutil.which("ccache") else ""
+    library, tests = [], []
+    for made, paths in ((library, sources.bare_library()), (tests, sources.bare_tests())):
+        for group in grouping.groups(paths, at_once):
+            made.append(f"{OUT}/{target}/{name_of(group[0])}.o")
+            yield f"build {made[-1]}: compile {' '.join(group)} | tools/compile_group"
+            yield f"  compile = {command}\n  launcher = {launcher}\n  ld = {ld}"
+    yield f"build {OUT}/{target}/symbols: symbols {' '.join(library + tests)} | tools/check_symbols.sh"
+    yield f"  nm = {nm}\n  library = {' '.join(library or tests)}"
     yield f"build {OUT}/{target}/hermetic: hermetic\n  compile = {command}"
     yield f"build {target}: phony {OUT}/{target}/hermetic {OUT}/{target}/symbols"
 
 
 def write():
     """Brings the ninja file up to date with the tree. Returns the targets, and of how many files each is made."""
-    lines = [RULES, *tidy("tidy", 8), *tidy("tidy-each", 1)]
+    lines = [RULES, *tidy("tidy", 12), *tidy("tidy-each", 1)]
     lines += headers("headers", f"g++ {STRICT} {DEFINES}", ("quarry", *sources.HOSTED))
     for compiler in COMPILERS:
         for machine in MACHINES:
             if command := bare_command(compiler, machine):
                 lines += headers(f"headers-{compiler}-{machine}", command, ("quarry",))
-                lines += bare(f"bare-{compiler}-{machine}", f"{command} -O2", machine)
-                lines += bare(f"bare0-{compiler}-{machine}", f"{command} -O0", machine)
+                lines += bare(f"bare-{compiler}-{machine}", f"{command} -O2", machine, 8)
+                lines += bare(f"bare0-{compiler}-{machine}", f"{command} -O0", machine, 1)
     text = "\n".join(lines) + "\n"
     write_if_new(FILE, text)
-    return {name: len(re.findall(f"build {OUT}/{name}/.*: (?:tidy|headers|compile)", text)) for name in re.findall(r"^build (\S+): phony", text, re.M)}
+    return {name: sum(len(line.split()) for line in re.findall(
+                rf"^build {OUT}/{name}/\S+: (?:tidy|headers|compile) ([^|\n]*)", text, re.M))
+            for name in re.findall(r"^build (\S+): phony", text, re.M)}
