@@ -26,6 +26,7 @@ const char* name_of(Law law) noexcept {
     case Law::total_is_sum: return "total_is_sum";
     case Law::one_node_without_numa: return "one_node_without_numa";
     case Law::nothing_fits_above_ceilings: return "nothing_fits_above_ceilings";
+    case Law::nothing_fits_below_floors: return "nothing_fits_below_floors";
   }
   return "";
 }

@@ -20,6 +20,8 @@ enum class Law : std::uint8_t {
   one_node_without_numa,  // without NUMA all regions are of node 0
   // Memblock's own: where searches begin lower than asked, nothing fits above.
   nothing_fits_above_ceilings,
+  // And where they begin higher than asked, nothing fits below.
+  nothing_fits_below_floors,
 };
 const char* name_of(Law law) noexcept;
 

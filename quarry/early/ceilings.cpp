@@ -3,9 +3,9 @@
 namespace quarry::early {
 namespace {
 
-// Whether each fit of `b` is one of `a` as well. Without branches, here and in lift(): they follow no pattern.
+// Whether each fit of `b` is one of `a` as well. Without branches where they would follow no pattern.
 constexpr bool covers(const Wanted& a, const Wanted& b) noexcept {
-  return (unsigned{a.size <= b.size} & unsigned{a.alignment <= b.alignment} &
+  return (unsigned{a.size.raw <= b.size.raw} & unsigned{a.alignment.raw <= b.alignment.raw} &
           unsigned{b.top.raw <= a.top.raw}) != 0 &&
          a.filter == b.filter;
 }
@@ -15,7 +15,7 @@ constexpr bool covers(const Wanted& a, const Wanted& b) noexcept {
 PhysAddr Ceilings::of(const Wanted& wanted) const noexcept {
   PhysAddr highest = wanted.top;
   for (const Ceiling& at : known())
-    if (at.highest < highest && covers(at.wanted, wanted)) highest = at.highest;
+    if (at.highest.raw < highest.raw && covers(at.wanted, wanted)) highest = at.highest;
   return wanted.top - highest < wanted.size ? wanted.top : highest + wanted.size;
 }
 
@@ -34,15 +34,15 @@ void Ceilings::learn(const Wanted& wanted, PhysAddr highest) noexcept {
   next_ = (next_ + 1) & (kMax - 1);
 }
 
-// Where the size is above the gap's end, `fit` wraps to an address that no window reaches: that ceiling is of no use
-// until it is learned anew, but true.
+// Most of the time a ceiling is above the gap already. Where the size is above the gap's end, what fits wraps to an address
+// that no window reaches: that ceiling is of no use until it is learned anew, but true.
 void Ceilings::lift(PhysRange gap) noexcept {
   const std::uint64_t begin = gap.begin().raw, end = gap.end().raw;
-  for (std::size_t i = 0; i < count_; ++i) {
-    Ceiling& at = ceilings_[i];
-    const std::uint64_t fit = (end - at.wanted.size.raw) & (0 - at.wanted.alignment.raw);
-    const std::uint64_t lifted = fit >= begin ? fit : 0;
-    at.highest.raw = at.highest.raw < lifted ? lifted : at.highest.raw;
+  for (Ceiling& at : std::span{ceilings_.data(), count_}) {
+    const std::uint64_t highest = end - at.wanted.size.raw;
+    if (highest <= at.highest.raw) continue;
+    const std::uint64_t fit = highest & (0 - at.wanted.alignment.raw);
+    if (fit >= begin && fit > at.highest.raw) at.highest.raw = fit;
   }
 }
 

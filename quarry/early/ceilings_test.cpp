@@ -27,6 +27,17 @@ TEST(a_ceiling_holds_for_as_much_or_more_and_for_nothing_else) {
   expect_equal(ceilings.of(wanted(128, 64)), kTop);
 }
 
+TEST(a_lower_ceiling_of_more_stays_beside_a_higher_one_of_less) {
+  Ceilings ceilings;
+  ceilings.learn(wanted(512, 64), PhysAddr{0x1000});
+  ceilings.learn(wanted(128, 64), PhysAddr{0x8000});
+  expect_equal(ceilings.of(wanted(512, 64)).raw, 0x1000u + 512);
+  expect_equal(ceilings.of(wanted(256, 64)).raw, 0x8000u + 256);
+  ceilings.learn(wanted(64, 64), PhysAddr{0x1000});
+  expect_equal(ceilings.of(wanted(512, 64)).raw, 0x1000u + 512);
+  expect_equal(ceilings.of(wanted(128, 64)).raw, 0x1000u + 128);
+}
+
 TEST(a_gap_lifts_the_ceilings_of_what_fits_in_it) {
   Ceilings ceilings;
   ceilings.learn(wanted(128, 64), PhysAddr{0x1000});

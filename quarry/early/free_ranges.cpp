@@ -10,16 +10,24 @@ constexpr PhysAddr lower(PhysAddr a, PhysAddr b) noexcept { return a < b ? a : b
 }  // namespace
 
 template <Walk kWalk>
-FreeCursor<kWalk>::FreeCursor(const WalkBounds& bounds) noexcept : bounds_{bounds} {
+FreeCursor<kWalk> FreeCursor<kWalk>::first_of(const WalkBounds& bounds) noexcept {
+  FreeCursor at{bounds};
   const Regions memory = bounds.memory->view();
   if constexpr (kWalk == Walk::upwards) {
-    region_ = first_ending_above(memory, bounds.window.begin());
-    if (bounds.taken != nullptr) gap_ = first_ending_above(bounds.taken->view(), bounds.window.begin());
+    at.region_ = first_ending_above(memory, bounds.window.begin());
+    if (bounds.taken != nullptr) at.gap_ = first_ending_above(bounds.taken->view(), bounds.window.begin());
   } else {
-    region_ = first_beginning_from(memory, bounds.window.end());
-    if (bounds.taken != nullptr) gap_ = first_ending_above(bounds.taken->view(), bounds.window.end());
+    at.region_ = first_beginning_from(memory, bounds.window.end());
+    if (bounds.taken != nullptr) at.gap_ = first_ending_above(bounds.taken->view(), bounds.window.end());
   }
-  advance();
+  at.advance();
+  return at;
+}
+
+template <Walk kWalk>
+FreeCursor<kWalk> FreeCursor<kWalk>::advanced(FreeCursor from) noexcept {
+  from.advance();
+  return from;
 }
 
 template <Walk kWalk>
@@ -41,13 +49,16 @@ PhysRange FreeCursor<kWalk>::gap() const noexcept {
           gap_ < count_of(taken) ? (*taken)[gap_].base : PhysAddr{UINT64_MAX}};
 }
 
-// Whether the bytes that region, gap and window share are any; `here_` is them.
+// Whether the bytes that region, gap and window share are any; the walk is on them then.
 template <Walk kWalk>
 bool FreeCursor<kWalk>::arrive(const Region& region, PhysRange gap) noexcept {
   const PhysAddr begin = higher(bounds_.window.begin(), higher(region.base, gap.begin()));
   const PhysAddr end = lower(bounds_.window.end(), lower(region.end(), gap.end()));
   if (begin >= end) return false;
-  here_ = {.range = {begin, end}, .node = region.node, .flags = region.flags};
+  begin_ = begin;
+  end_ = end;
+  node_ = region.node;
+  flags_ = region.flags;
   return true;
 }
 
@@ -77,11 +88,13 @@ void FreeCursor<kWalk>::advance_up() noexcept {
 // After a gap that ends inside `region`: what lies before gap `gap_` is a taken region.
 template <Walk kWalk>
 void FreeCursor<kWalk>::prepare_steps(const Region& region) noexcept {
-  const std::span<const Region> run = bounds_.taken->view().run_from(gap_);
+  const Regions taken = bounds_.taken->view();
+  const std::span<const Region> run = taken.run_from(gap_);
+  const std::size_t outside = first_beginning_from(taken, lower(region.end(), bounds_.window.end()));
+  const std::size_t inside = outside > gap_ ? outside - gap_ : 0;
   next_ = run_ = run.data();
-  run_end_ = run.data() + run.size();
+  run_end_ = run.data() + (inside < run.size() ? inside : run.size());
   floor_ = (*bounds_.taken)[gap_ - 1].end();
-  limit_ = lower(region.end(), bounds_.window.end());
   seen_ = versions();
 }
 

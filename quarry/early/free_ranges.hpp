@@ -55,24 +55,28 @@ struct WalkBounds {
 template <Walk kWalk>
 class FreeCursor {
  public:
-  explicit FreeCursor(const WalkBounds& bounds) noexcept;
-  const MemoryRange& operator*() const noexcept { return here_; }
-  const MemoryRange* operator->() const noexcept { return &here_; }
+  // On the first range of the walk.
+  static FreeCursor first_of(const WalkBounds& bounds) noexcept;
+  MemoryRange operator*() const noexcept { return {{begin_, end_}, node_, flags_}; }
   FreeCursor& operator++() noexcept {
     if constexpr (kWalk == Walk::upwards)
       if (step_up()) return *this;
-    advance();
+    *this = advanced(*this);
     return *this;
   }
   friend bool operator==(const FreeCursor& at, WalkEnd) noexcept { return at.done_; }
 
  private:
+  explicit FreeCursor(const WalkBounds& bounds) noexcept : bounds_{bounds} {}
+  // By value: a cursor whose address nobody has can live in registers from one step to the next.
+  static FreeCursor advanced(FreeCursor from) noexcept;
   // Goes to the next gap when it lies in the region of the last one and nothing has changed.
   bool step_up() noexcept {
     if (next_ == run_end_ || versions() != seen_) return false;
     const PhysAddr begin = floor_, end = next_->base;
-    if (begin >= end || end >= limit_) return false;
-    here_.range = PhysRange{begin, end};
+    if (begin >= end) return false;
+    begin_ = begin;
+    end_ = end;
     floor_ = next_->end();
     ++next_;
     return true;
@@ -87,18 +91,20 @@ class FreeCursor {
   bool arrive(const Region& region, PhysRange gap) noexcept;
 
   WalkBounds bounds_;
-  MemoryRange here_;
+  PhysAddr begin_{};  // of what the walk is on
+  NodeId node_ = kAnyNode;
+  Flags flags_ = Flags::none;
   std::size_t region_ = 0;  // upwards: this region is next; downwards: the one below this index is
   std::size_t gap_ = 0;     // the next gap, 0 .. number of taken regions
   bool done_ = false;
+  PhysAddr end_{};  // not beside begin_: compilers would keep both in one vector register
   // Of walks upwards, while versions() is `seen_`: the taken region above the next gap, from where to where regions
-  // lie one behind the other (the first one is above gap `gap_`), where the next gap begins, and where the
-  // region of memory ends.
+  // lie one behind the other (the first one is above gap `gap_`, all begin inside the region of memory), and where
+  // the next gap begins.
   const Region* next_ = nullptr;
   const Region* run_ = nullptr;
   const Region* run_end_ = nullptr;
   PhysAddr floor_{};
-  PhysAddr limit_{};
   std::uint64_t seen_ = 0;
 };
 extern template class FreeCursor<Walk::upwards>;
@@ -112,7 +118,7 @@ template <Walk kWalk>
 class FreeRanges {
  public:
   explicit FreeRanges(const WalkBounds& bounds) noexcept : bounds_{bounds} {}
-  FreeCursor<kWalk> begin() const noexcept { return FreeCursor<kWalk>{bounds_}; }
+  FreeCursor<kWalk> begin() const noexcept { return FreeCursor<kWalk>::first_of(bounds_); }
   WalkEnd end() const noexcept { return {}; }
 
  private:

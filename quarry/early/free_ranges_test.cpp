@@ -3,12 +3,12 @@
 namespace quarry::early {
 namespace {
 
-// What a walk yields, as one number: its length and the sum of begins and ends by place.
+// What a walk yields, as far as there is room.
 template <class Walked>
-std::size_t collect(const Walked& walk, MemoryRange (&to)[8]) noexcept {
+std::size_t collect(const Walked& walk, std::span<MemoryRange> to) noexcept {
   std::size_t count = 0;
   for (const MemoryRange& at : walk)
-    if (count < 8) to[count++] = at;
+    if (count < to.size()) to[count++] = at;
   return count;
 }
 
@@ -59,6 +59,30 @@ TEST(a_window_cuts_ranges_and_begins_at_its_end) {
   expect(got[0].range == pages(6, 7));
 }
 
+// Every window over memory with every third page taken.
+TEST(no_walk_leaves_its_window_wherever_that_ends) {
+  World<16> world;
+  expect_done(world.memblock.add(pages(1, 30), "a"));
+  for (unsigned page = 3; page < 30; page += 3)
+    expect_done(world.memblock.reserve(pages(page, page + 1), "r"));
+  for (unsigned begin = 0; begin < 32; ++begin) {
+    for (unsigned end = begin + 1; end < 33; ++end) {
+      const WalkBounds bounds{&world.memblock.memory(),
+                              &world.memblock.reserved(),
+                              {},
+                              bytes(kPage * begin + 7, kPage * end - 9)};
+      MemoryRange upwards[16], downwards[16];
+      const std::size_t count = collect(FreeRanges<Walk::upwards>{bounds}, upwards);
+      expect_equal(collect(FreeRanges<Walk::downwards>{bounds}, downwards), count);
+      for (std::size_t i = 0; i < count; ++i) {
+        expect(bounds.window.begin() <= upwards[i].range.begin());
+        expect(upwards[i].range.end() <= bounds.window.end());
+        expect(upwards[i] == downwards[count - 1 - i]);
+      }
+    }
+  }
+}
+
 TEST(reservations_that_touch_leave_no_empty_range_between) {
   World<> world;
   expect_done(world.memblock.add(pages(1, 4), "a"));
@@ -84,6 +108,22 @@ TEST(reserving_behind_the_cursor_does_no_harm) {
     ++seen;
   }
   expect_equal(seen, 1u);
+}
+
+// Whatever allocations keep away from, but for what nobody may touch.
+TEST(a_walk_over_memory_goes_to_all_that_is_mapped) {
+  World<> world{{.movable_node = MovableNode::on}};
+  Memblock& m = world.memblock;
+  expect_done(m.add(pages(1, 2), "ram"));
+  expect_done(m.add(pages(2, 3), "hotplug", Flags::hotplug));
+  expect_done(m.add(pages(3, 4), "driver", Flags::driver_managed));
+  expect_done(m.add(pages(4, 5), "nomap", Flags::nomap));
+  expect_done(m.reserve(pages(1, 9), "all"));
+  std::uint64_t up = 1, down = 4;
+  for (const MemoryRange& at : m.memory_ranges()) expect(at.range == pages(up, up + 1)), ++up;
+  for (const MemoryRange& at : m.memory_ranges_reverse()) --down, expect(at.range == pages(down, down + 1));
+  expect_equal(up, 4u);
+  expect_equal(down, 1u);
 }
 
 TEST(page_frames_of_memory_are_whole_pages) {

@@ -55,7 +55,11 @@ Result<std::size_t> Memblock::remove_range(Home& home, PhysRange range) noexcept
 // For a removal that has room.
 std::size_t Memblock::take_out(Home& home, PhysRange range) noexcept {
   const Removal removal = home.table.remove(range);
-  if (&home == &reserved_ && !range.empty()) ceilings_.lift(gap_before(home.table.view(), removal.at));
+  if (&home == &reserved_ && !range.empty()) {
+    const PhysRange gap = gap_before(home.table.view(), removal.at);
+    ceilings_.lift(gap);
+    floors_.lower(gap);
+  }
   return removal.split;
 }
 
@@ -136,6 +140,7 @@ std::array<PhysRange, 3> Memblock::discard() noexcept {
     home->place = {};
   }
   ceilings_.forget();
+  floors_.forget();
   may_resize_ = false;
   return places;
 }
@@ -153,7 +158,8 @@ std::optional<Law> Memblock::audit() const noexcept {
                                table.is_merged()};
     if (const auto broken = early::audit(numbers, limits)) return broken;
   }
-  if (knows_ceilings() && !are_ceilings_true()) return Law::nothing_fits_above_ceilings;
+  if (knows_bounds() && !are_ceilings_true()) return Law::nothing_fits_above_ceilings;
+  if (knows_bounds() && !are_floors_true()) return Law::nothing_fits_below_floors;
   return std::nullopt;
 }
 

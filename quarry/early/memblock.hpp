@@ -12,6 +12,7 @@
 #include "quarry/early/audit.hpp"
 #include "quarry/early/ceilings.hpp"
 #include "quarry/early/config.hpp"
+#include "quarry/early/floors.hpp"
 #include "quarry/early/free_ranges.hpp"
 #include "quarry/early/observer.hpp"
 #include "quarry/early/region_table.hpp"
@@ -85,8 +86,8 @@ class Memblock {
   //           no_memory: no gap fits on any rung.
   //           out_of_range: the answer is not in the direct map and so cannot be zeroed (the zeroing ones).
   //           And those above, when the reservation has no room. Nothing changed.
-  // Cost      O(log n + gaps passed) to find; downwards, those above where the last one of this kind or a smaller
-  //           one was found are not passed again (ceilings.hpp).
+  // Cost      O(log n + gaps passed) to find; those before the place where the last one of this kind or a smaller
+  //           one was found are not passed again (ceilings.hpp, floors.hpp).
 
   // Any node, mirrored memory first.
   Result<PhysAddr> find_in_range(const Request& request) const noexcept;
@@ -131,6 +132,10 @@ class Memblock {
   //
   // Returns   where the tables lay: memory's, then reserved's, then physmem's; empty for one that never grew.
   std::array<PhysRange, 3> discard() noexcept;
+  // The same without giving anything away.
+  std::array<PhysRange, 3> grown_tables() const noexcept {
+    return {memory_.place, reserved_.place, physmem_ ? physmem_->place : PhysRange{}};
+  }
 
   // --- Questions ---------------------------------------------------------------------------------------
 
@@ -219,15 +224,19 @@ class Memblock {
 
   bool make_sound(Request& request, TextView owner) const noexcept;
   PhysRange window_of(const Request& request) const noexcept;
-  bool knows_ceilings() const noexcept { return ceilings_of_ == memory_.table.version(); }
+  bool knows_bounds() const noexcept { return bounds_of_ == memory_.table.version(); }
   bool are_ceilings_true() const noexcept;
+  bool are_floors_true() const noexcept;
   // A place that fits, and before which reserved region it lies if the search knows.
   struct Place {
     PhysAddr at;
     std::optional<std::size_t> gap{};
   };
-  std::optional<Place> highest_place(const Request& request, const WalkBounds& where) const noexcept;
-  std::optional<Place> find_place(const Request& request, WalkBounds where) const noexcept;
+  std::optional<Place> lowest_place(const Request& request, WalkBounds where,
+                                    PhysAddr bottom_of_all) const noexcept;
+  std::optional<Place> highest_place(const Request& request, const WalkBounds& where,
+                                     PhysAddr top_of_all) const noexcept;
+  std::optional<Place> find_place(const Request& request, const WalkBounds& where) const noexcept;
   WalkBounds rung_of(const Request& request, Flags flags) const noexcept;
   Result<PhysAddr> find_rung(const Request& request, Flags flags) const noexcept;
   Flags choose_flags() const noexcept;
@@ -247,7 +256,8 @@ class Memblock {
   Home reserved_;
   std::optional<Home> physmem_;
   Ceilings ceilings_;
-  std::uint64_t ceilings_of_ = 0;  // law: when it is the memory table's version, the ceilings are true
+  Floors floors_;
+  std::uint64_t bounds_of_ = 0;  // law: when it is the memory table's version, ceilings and floors are true
   bool has_mirror_ = false;
   bool may_resize_ = false;
 };

@@ -56,20 +56,19 @@ bool Memblock::make_sound(Request& request, TextView owner) const noexcept {
   return request.size.raw != 0 && is_power_of_two(request.alignment.raw);
 }
 
-// The highest fit in the free ranges of `where`, which begin where a walk downwards would.
-std::optional<Memblock::Place> Memblock::highest_place(const Request& request,
-                                                       const WalkBounds& where) const noexcept {
+// The highest fit below `top_of_all` in the free ranges of `where`, which begin where a walk downwards would.
+std::optional<Memblock::Place> Memblock::highest_place(const Request& request, const WalkBounds& where,
+                                                       PhysAddr top_of_all) const noexcept {
   const Regions memory = memory_.table.view(), taken = reserved_.table.view();
-  std::size_t gap = first_ending_above(taken, where.window.end());
+  std::size_t gap = first_ending_above(taken, top_of_all);
   // Mostly the window ends above all memory.
-  const bool is_open = memory.empty() || memory.back().base < where.window.end();
-  for (std::size_t i = is_open ? memory.size() : first_beginning_from(memory, where.window.end()); i > 0;
-       --i) {
+  const bool is_open = memory.empty() || memory.back().base < top_of_all;
+  for (std::size_t i = is_open ? memory.size() : first_beginning_from(memory, top_of_all); i > 0; --i) {
     const Region& region = memory[i - 1];
     if (region.end() <= where.window.begin()) break;
     if (!where.filter.takes(region)) continue;
     const PhysAddr low = higher(region.base, where.window.begin());
-    const PhysAddr high = lower(region.end(), where.window.end());
+    const PhysAddr high = lower(region.end(), top_of_all);
     PhysAddr end = gap < taken.size() ? taken[gap].base : PhysAddr{UINT64_MAX};
     while (end > low) {
       const PhysAddr floor = gap == 0 ? PhysAddr{0} : taken[gap - 1].end();
@@ -85,17 +84,27 @@ std::optional<Memblock::Place> Memblock::highest_place(const Request& request,
   return std::nullopt;
 }
 
-std::optional<Memblock::Place> Memblock::find_place(const Request& request, WalkBounds where) const noexcept {
+// The lowest fit from `bottom_of_all` on in the free ranges of `where`.
+std::optional<Memblock::Place> Memblock::lowest_place(const Request& request, WalkBounds where,
+                                                      PhysAddr bottom_of_all) const noexcept {
+  where.window = {bottom_of_all, where.window.end()};
+  for (const MemoryRange& gap : FreeRanges<Walk::upwards>{where})
+    if (const auto at = lowest_fit(gap.range, request.size, request.alignment)) return Place{*at};
+  return std::nullopt;
+}
+
+std::optional<Memblock::Place> Memblock::find_place(const Request& request,
+                                                    const WalkBounds& where) const noexcept {
   if (config_.direction == Direction::bottom_up) {
-    for (const MemoryRange& gap : FreeRanges<Walk::upwards>{where})
-      if (const auto at = lowest_fit(gap.range, request.size, request.alignment)) return Place{*at};
-    return std::nullopt;
+    PhysAddr bottom = where.window.begin();
+    if (knows_bounds())
+      bottom = lower(where.window.end(), floors_.of({request.size, request.alignment, where.filter, bottom}));
+    return lowest_place(request, where, bottom);
   }
-  if (knows_ceilings()) {
-    const PhysAddr end = ceilings_.of({request.size, request.alignment, where.filter, where.window.end()});
-    where.window = {where.window.begin(), higher(where.window.begin(), end)};
-  }
-  return highest_place(request, where);
+  PhysAddr top = where.window.end();
+  if (knows_bounds())
+    top = higher(where.window.begin(), ceilings_.of({request.size, request.alignment, where.filter, top}));
+  return highest_place(request, where, top);
 }
 
 Result<PhysAddr> Memblock::find_rung(const Request& request, Flags flags) const noexcept {
@@ -108,8 +117,18 @@ Result<PhysAddr> Memblock::find_rung(const Request& request, Flags flags) const 
 bool Memblock::are_ceilings_true() const noexcept {
   for (const auto& [wanted, highest] : ceilings_.known()) {
     WalkBounds where{&memory_.table, &reserved_.table, wanted.filter, {PhysAddr{0}, wanted.top}};
-    const auto found = highest_place({.size = wanted.size, .alignment = wanted.alignment}, where);
+    const auto found = highest_place({.size = wanted.size, .alignment = wanted.alignment}, where, wanted.top);
     if (found && found->at > highest) return false;
+  }
+  return true;
+}
+
+bool Memblock::are_floors_true() const noexcept {
+  for (const auto& [wanted, lowest] : floors_.known()) {
+    WalkBounds where{&memory_.table, &reserved_.table, wanted.filter, {wanted.bottom, PhysAddr{UINT64_MAX}}};
+    const auto found =
+        lowest_place({.size = wanted.size, .alignment = wanted.alignment}, where, wanted.bottom);
+    if (found && found->at < lowest) return false;
   }
   return true;
 }
@@ -132,14 +151,19 @@ Result<PhysAddr> Memblock::find_in_range(const Request& request) const noexcept 
 }
 
 Result<PhysAddr> Memblock::find_and_reserve(const Request& request, Flags flags) noexcept {
-  if (!knows_ceilings()) ceilings_.forget();
-  ceilings_of_ = memory_.table.version();
+  if (!knows_bounds()) {
+    ceilings_.forget();
+    floors_.forget();
+  }
+  bounds_of_ = memory_.table.version();
   const WalkBounds where = rung_of(request, flags);
   const auto found = find_place(request, where);
   if (!found) return Error::no_memory;
   const auto [at, gap] = *found;
   if (config_.direction == Direction::top_down)
     ceilings_.learn({request.size, request.alignment, where.filter, where.window.end()}, at);
+  else
+    floors_.learn({request.size, request.alignment, where.filter, where.window.begin()}, at);
   const PhysRange range = PhysRange::sized(at, request.size);
   if (gap && !reserved_.table.empty()) {
     const Region whole{range.begin(), range.size(), Flags::none, known(kAnyNode)};
@@ -154,8 +178,6 @@ Result<PhysAddr> Memblock::find_and_reserve(const Request& request, Flags flags)
 Result<Memblock::Found> Memblock::climb(const Request& request, NodePolicy policy, TextView owner) noexcept {
   Error why = Error::no_memory;
   const bool may_leave_node = request.node != kAnyNode && policy == NodePolicy::preferred;
-  Request any = request;
-  any.node = kAnyNode;
   for (Flags flags = choose_flags();; flags = without(flags, Flags::mirror)) {
     const bool gave_up_mirror = has_mirror_ && !has(flags, Flags::mirror);
     const auto here = find_and_reserve(request, flags);
@@ -163,6 +185,8 @@ Result<Memblock::Found> Memblock::climb(const Request& request, NodePolicy polic
     if (here.error() != Error::no_memory) why = here.error();
     if (may_leave_node) {
       tell_fallback(request, owner, kNodeIsFull);
+      Request any = request;
+      any.node = kAnyNode;
       const auto there = find_and_reserve(any, flags);
       if (there) return Found{there.value(), gave_up_mirror ? Rung::unmirrored_any_node : Rung::any_node};
       if (there.error() != Error::no_memory) why = there.error();
@@ -196,18 +220,19 @@ Result<PhysAddr> Memblock::alloc_internal(const Request& request, NodePolicy pol
                                           TextView owner) noexcept {
   Request sound = request;
   if (!make_sound(sound, owner)) return Error::bad_argument;
-  Request at_most = sound;
-  if (at_most.max > config_.current_limit) at_most.max = config_.current_limit;
-  auto found = climb(at_most, policy, owner);
+  if (sound.max > config_.current_limit) sound.max = config_.current_limit;
+  auto found = climb(sound, policy, owner);
   bool below_min = false;
-  if (!found && at_most.min.raw != 0) {
-    tell_fallback(at_most, owner, kForgetMin);
-    at_most.min = PhysAddr{0};
-    found = climb(at_most, policy, owner);
+  if (!found && sound.min.raw != 0) {
+    tell_fallback(sound, owner, kForgetMin);
+    sound.min = PhysAddr{0};
+    found = climb(sound, policy, owner);
     below_min = true;
   }
+  sound.min = request.min;
+  sound.max = request.max;
   if (!found) return told(sound, found, owner);
-  const PhysRange range = PhysRange::sized(found.value().at, at_most.size);
+  const PhysRange range = PhysRange::sized(found.value().at, sound.size);
   if (contents == Contents::zeroed && !zero(range)) {
     take_out(reserved_, range);
     return told(sound, Error::out_of_range, owner);

@@ -116,5 +116,35 @@ TEST(a_search_finds_each_region_and_each_gap) {
   expect_equal(first_ending_above(Regions{}, PhysAddr{0}), 0u);
 }
 
+// Whether a search for each number and its neighbours is what counting says.
+void expect_searches(const RegionSlots& slots, Site site = Site::here()) noexcept {
+  std::size_t below = 0;
+  for (std::uint64_t number = 0; number <= kMany; ++number) {
+    const bool is_there = below < slots.count() && slots[below].base.raw == number * 16;
+    expect_equal(first_beginning_from(slots.view(), PhysAddr{number * 16}), below, site);
+    below += is_there;
+    expect_equal(first_beginning_from(slots.view(), PhysAddr{number * 16 + 1}), below, site);
+  }
+  expect_equal(below, slots.count(), site);
+}
+
+TEST(a_search_is_right_however_full_the_rings_are_and_however_they_are_turned) {
+  Region storage[kMany];
+  RegionSlots slots{storage};
+  for (std::size_t i = 0; i < kMany; ++i) {
+    const std::uint64_t number = rest(i * 619, kMany);
+    std::size_t at = 0;
+    while (at < slots.count() && slots[at].base.raw < number * 16) ++at;
+    slots.insert(at, numbered(number));
+    if (rest(i, 23) == 0) expect_searches(slots);
+  }
+  expect_searches(slots);
+  for (std::size_t i = 0; slots.count() > 0; ++i) {
+    const std::size_t at = rest(i * 7919, slots.count());
+    slots.erase(at, at + 1);
+    if (rest(i, 23) == 0) expect_searches(slots);
+  }
+}
+
 }  // namespace
 }  // namespace quarry::early

@@ -6,42 +6,73 @@ namespace quarry::early {
 
 namespace {
 
-// How many of `count` bases in rising order are below `at`. Three are compared at a time and none chooses a branch:
-// which way it goes could not be predicted, and loads that do not wait for each other are as fast as one.
-template <class BaseAt>
-std::size_t below(std::size_t count, std::uint64_t at, BaseAt base_at) noexcept {
-  std::size_t low = 0;
-  while (count > 3) {
-    const std::size_t quarter = count / 4;
-    const std::size_t passed = std::size_t{base_at(low + quarter - 1) < at} +
-                               std::size_t{base_at(low + 2 * quarter - 1) < at} +
-                               std::size_t{base_at(low + 3 * quarter - 1) < at};
-    low += passed * quarter;
-    count -= 3 * quarter;
+// How many of `count` regions, each 2^shift slots behind the one before and in rising order, begin below `at`. Three are
+// compared at a time, and what they say moves a pointer without a branch: which way it goes could not be predicted,
+// and loads that do not wait for each other are as fast as one.
+inline std::size_t below(const Region* slots, unsigned shift, std::size_t count, std::uint64_t at) noexcept {
+  const std::size_t step = std::size_t{1} << shift;
+  const Region* low = slots;
+  std::size_t left = count;
+  while (left > 3) {
+    const std::size_t quarter = left / 4, far = quarter << shift;
+    const Region *const first = low + far, *const second = first + far, *const third = second + far;
+    const bool passes_first = (first - step)->base.raw < at, passes_second = (second - step)->base.raw < at,
+               passes_third = (third - step)->base.raw < at;
+    low = passes_first ? first : low;
+    low = passes_second ? second : low;
+    low = passes_third ? third : low;
+    left -= 3 * quarter;
   }
   std::size_t passed = 0;
-  for (std::size_t i = 0; i < count; ++i) passed += base_at(low + i) < at;
-  return low + passed;
+  for (std::size_t i = 0; i < left; ++i) passed += low[i << shift].base.raw < at;
+  return (static_cast<std::size_t>(low - slots) >> shift) + passed;
+}
+
+// Slots that lie one behind the other and hold regions of rising index.
+struct Run {
+  const Region* slots;
+  std::size_t count;
+  std::size_t index;  // of the first one
+};
+std::size_t first_from(const Run& run, std::uint64_t at) noexcept {
+  return run.index + below(run.slots, 0, run.count, at);
 }
 
 }  // namespace
 
+// Slot 0 of a full ring holds one of its regions, whichever: that is enough to find the one of them that is the last
+// to begin below `at`, and no head has to be read for it. What is sought is then behind it in that ring, or in
+// the next one before its slot 0.
+//
+//   slots   | 5 6 7 0 1 2 3 4 | 11 12 13 14 15 8 9 10 |     `at` is above 5 and not above 11
+//             |===|                            |====|       candidates, each in a row: 6 7, and 8 9 10
 std::size_t Regions::first_from(PhysAddr at) const noexcept {
-  const Region* const slots = slots_;
-  if (is_array()) return below(count_, at.raw, [slots](std::size_t i) { return slots[i].base.raw; });
-  if (count_ == 0) return 0;
-  // The last ring whose first region is below; the first one if there is none.
-  const unsigned shift = count_trailing_zeros(std::uint64_t{ring_} + 1);
-  const std::size_t rings = below((count_ + ring_) >> shift, at.raw, [slots, shift](std::size_t i) {
-    const Region* const ring = slots + (i << shift);
-    return ring[ring->ring_head].base.raw;
-  });
-  const std::size_t first = (rings == 0 ? 0 : rings - 1) << shift;
-  const std::size_t held = count_ - first <= ring_ ? count_ - first : ring_ + 1;
-  const std::size_t head = slots[first].ring_head, mask = ring_;
-  return first + below(held, at.raw, [ring = slots + first, head, mask](std::size_t i) {
-           return ring[(head + i) & mask].base.raw;
-         });
+  if (is_array()) return below(slots_, 0, count_, at.raw);
+  const std::size_t size = ring_ + 1;
+  const unsigned shift = count_trailing_zeros(std::uint64_t{size});
+  const std::size_t full = count_ >> shift, rest = count_ & ring_;
+  const Region* const last = slots_ + (full << shift);
+  if (rest != 0 && last[last->ring_head].base < at) {
+    const std::size_t head = last->ring_head;
+    const std::size_t in_front = head + rest > size ? head + rest - size : 0;
+    const Run low{last + head, rest - in_front, full << shift};
+    const Run high{last, in_front, low.index + low.count};
+    return early::first_from(in_front != 0 && last->base < at ? high : low, at.raw);
+  }
+  const std::size_t passed = below(slots_, shift, full, at.raw);
+  const Region* const next = slots_ + (passed << shift);
+  const std::size_t next_head = passed < full ? next->ring_head : 0;
+  Run run{slots_, 0, 0};
+  if (passed != 0) {
+    const Region* const ring = next - size;
+    const std::size_t head = ring->ring_head;
+    run = {ring, head == 0 ? size : head, ((passed - 1) << shift) + ((size - head) & ring_)};
+  }
+  const bool is_further = next_head != 0 && next[next_head].base < at;
+  run.slots = is_further ? next + next_head : run.slots;
+  run.count = is_further ? size - next_head : run.count;
+  run.index = is_further ? passed << shift : run.index;
+  return early::first_from(run, at.raw);
 }
 
 std::size_t first_ending_above(const Regions& regions, PhysAddr at) noexcept {
