@@ -16,12 +16,8 @@ using map::WhenFull;
 constexpr PhysRange kBiosArea{PhysAddr{0xa0000}, PhysAddr{0x100000}};
 constexpr std::uint64_t kLow = std::uint64_t{1} << 32;
 
-WhenFull when_full(const State& state) noexcept {
-  return state.machine.limits.max_map_entries != 0 ? WhenFull::drop_rest : WhenFull::refuse;
-}
-
 Result<Done> sanitize(State& state) noexcept {
-  const auto sanitized = state.map.sanitize(when_full(state));
+  const auto sanitized = state.map.sanitize();
   if (!sanitized) return state.fail(sanitized.error(), "the memory map cannot be sorted out");
   if (sanitized.value() == map::Sanitized::cut)
     return state.note(Note::Kind::warning, "the memory map is full, its highest entries are lost");
@@ -65,8 +61,16 @@ Result<Done> e820_memory_setup(State& state) noexcept {
   const Machine& machine = state.machine;
   if (machine.map.empty() && machine.alt_mem_k == 0 && machine.ext_mem_k == 0)
     return state.fail(Error::bad_table, "no usable RAM: the firmware gives no memory map");
-  const auto source = state.map.set_up(machine.map, machine.alt_mem_k, machine.ext_mem_k, when_full(state));
+  // A kernel whose table has a fixed size loses what does not fit.
+  state.map.set_when_full(machine.limits.max_map_entries != 0 ? WhenFull::drop_rest : WhenFull::refuse);
+  const auto source = state.map.set_up(machine.map, machine.alt_mem_k, machine.ext_mem_k);
   if (!source) return state.fail(source.error(), "the firmware's memory map does not fit");
+  if (machine.map.size() > state.map.capacity()) {
+    const auto noted =
+        state.note(Note::Kind::warning, "too many entries in the firmware's map: the last are ignored", {},
+                   machine.map.size() - state.map.capacity());
+    if (!noted) return noted;
+  }
   for (const PhysRange& extra : machine.extra_memory) {
     const auto added = state.map.add({.base = extra.begin(), .size = extra.size(), .type = MapType::usable});
     if (!added) return state.fail(added.error(), "the memory map does not fit");

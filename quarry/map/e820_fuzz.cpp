@@ -124,7 +124,9 @@ struct Machine {
     const auto done = map.sanitize();
     if (!done) {
       law(done.error() == Error::no_room && copy_of(map) == before && want.size() > map.capacity());
-      law(map.sanitize(WhenFull::drop_rest).value() == Sanitized::cut);
+      map.set_when_full(WhenFull::drop_rest);
+      law(map.sanitize().value() == Sanitized::cut);
+      map.set_when_full(WhenFull::refuse);
       law(copy_of(map) ==
           std::vector<MapEntry>(want.begin(), want.begin() + static_cast<std::ptrdiff_t>(map.capacity())));
     } else if (done.value() == Sanitized::too_few) {

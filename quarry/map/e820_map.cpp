@@ -57,6 +57,7 @@ std::uint32_t E820Map::origin(std::size_t at) const noexcept {
 }
 
 void E820Map::put(const MapEntry& entry, std::uint32_t origin) noexcept {
+  if (size_ == capacity() && when_full_ == WhenFull::drop_rest) return;
   check(size_ < capacity(), "the room was counted");
   storage_.entries[size_] = entry;
   storage_.origins[size_++] = origin;
@@ -65,7 +66,7 @@ void E820Map::put(const MapEntry& entry, std::uint32_t origin) noexcept {
 // ---- Filling ----------------------------------------------------------------------------------------
 
 Result<Done> E820Map::add(const MapEntry& entry, std::uint32_t origin) noexcept {
-  if (size_ == capacity()) return Error::no_room;
+  if (size_ == capacity() && when_full_ == WhenFull::refuse) return Error::no_room;
   put(entry, origin);
   return Done{};
 }
@@ -73,13 +74,13 @@ Result<Done> E820Map::add(const MapEntry& entry, std::uint32_t origin) noexcept 
 Result<Done> E820Map::append(std::span<const MapEntry> table, std::uint32_t first_origin) noexcept {
   for (const MapEntry& entry : table)
     if (wraps(entry)) return Error::overflow;
-  if (table.size() > capacity() - size_) return Error::no_room;
+  if (table.size() > capacity() - size_ && when_full_ == WhenFull::refuse) return Error::no_room;
   for (const MapEntry& entry : table) put(entry, first_origin++);
   return Done{};
 }
 
 Result<MapSource> E820Map::set_up(std::span<const MapEntry> reported, std::uint32_t alt_mem_k,
-                                  std::uint32_t ext_mem_k, WhenFull when_full) noexcept {
+                                  std::uint32_t ext_mem_k) noexcept {
   clear();
   auto source = MapSource::reported;
   Result<Done> filled = Error::overflow;
@@ -91,7 +92,7 @@ Result<MapSource> E820Map::set_up(std::span<const MapEntry> reported, std::uint3
     filled = append(made);
   }
   if (!filled) return filled.error();
-  const auto sane = sanitize(when_full);
+  const auto sane = sanitize();
   // An entry that ends exactly at 2^64 keeps Linux from sanitising, and it goes on with what it has.
   if (!sane && sane.error() == Error::no_room) {
     clear();
@@ -100,14 +101,13 @@ Result<MapSource> E820Map::set_up(std::span<const MapEntry> reported, std::uint3
   return source;
 }
 
-Result<std::size_t> E820Map::extend(std::span<const MapEntry> table, std::uint32_t first_origin,
-                                    WhenFull when_full) noexcept {
+Result<std::size_t> E820Map::extend(std::span<const MapEntry> table, std::uint32_t first_origin) noexcept {
   std::size_t sound = 0;
   while (sound < table.size() && !wraps(table[sound])) ++sound;
   const std::size_t before = size_;
   const auto filled = append(table.first(sound), first_origin);
   if (!filled) return filled.error();
-  const auto sane = sanitize(when_full);
+  const auto sane = sanitize();
   if (!sane && sane.error() == Error::no_room) {
     size_ = before;
     return Error::no_room;
@@ -117,7 +117,7 @@ Result<std::size_t> E820Map::extend(std::span<const MapEntry> table, std::uint32
 
 // ---- Sanitising -------------------------------------------------------------------------------------
 
-Result<Sanitized> E820Map::sanitize(WhenFull when_full) noexcept {
+Result<Sanitized> E820Map::sanitize() noexcept {
   if (size_ < 2) return Sanitized::too_few;
   for (const MapEntry& entry : entries())
     if (entry.size.raw > UINT64_MAX - entry.base.raw) return Error::overflow;
@@ -134,7 +134,7 @@ Result<Sanitized> E820Map::sanitize(WhenFull when_full) noexcept {
       }
     }
     if (count == capacity()) {
-      if (when_full == WhenFull::refuse) return Error::no_room;
+      if (when_full_ == WhenFull::refuse) return Error::no_room;
       outcome = Sanitized::cut;
       break;
     }
@@ -160,7 +160,7 @@ bool E820Map::splits_fit(PhysRange range, std::optional<MapType> only,
     if (lie == Lie::inside) needed += pieces_of_one;
     if (lie == Lie::head || lie == Lie::tail) needed += pieces_of_one - 1;
   }
-  return needed <= capacity() - size_;
+  return needed <= capacity() - size_ || when_full_ == WhenFull::drop_rest;
 }
 
 Result<Bytes> E820Map::update_range(PhysRange range, MapType from, MapType to) noexcept {

@@ -37,10 +37,10 @@ struct E820Storage {
   static Result<E820Storage> from(Arena& arena, std::size_t capacity) noexcept;
 };
 
-// What becomes of a map that sanitising would make larger than its storage.
+// What becomes of a map that grows larger than its storage.
 enum class WhenFull : std::uint8_t {
   refuse,     // no_room, and nothing changed
-  drop_rest,  // the highest entries are lost, as in Linux
+  drop_rest,  // as in Linux: an entry too many is lost, the highest ones when the map is sanitised
 };
 
 enum class Sanitized : std::uint8_t {
@@ -60,6 +60,8 @@ class E820Map {
   std::span<const MapEntry> entries() const noexcept { return storage_.entries.first(size_); }
   std::size_t size() const noexcept { return size_; }
   std::size_t capacity() const noexcept { return storage_.entries.size(); }
+  // Until this is said, a map that is full refuses.
+  void set_when_full(WhenFull when_full) noexcept { when_full_ = when_full; }
   // Which added entry the entry at `at` comes from: the number given to add(). A merged entry names the one
   // that decides its first byte; attribute(), over the table as reported, names the one of each byte.
   std::uint32_t origin(std::size_t at) const noexcept;
@@ -67,14 +69,14 @@ class E820Map {
 
   // Adds one entry as it is, also a useless one. The default origin is the number of entries so far.
   //
-  // Errors    no_room: nothing changed. Linux ignores such an entry and says so.
+  // Errors    no_room: see WhenFull. Nothing changed.
   // Source    "e820__range_add".
   Result<Done> add(const MapEntry& entry) noexcept { return add(entry, static_cast<std::uint32_t>(size_)); }
   Result<Done> add(const MapEntry& entry, std::uint32_t origin) noexcept;
 
   // Adds a whole table, whose entries' origins count from `first_origin`.
   //
-  // Errors    overflow: an entry wraps past 2^64. no_room. Nothing changed.
+  // Errors    overflow: an entry wraps past 2^64. no_room: see WhenFull. Nothing changed.
   // Source    "__append_e820_table".
   Result<Done> append(std::span<const MapEntry> table, std::uint32_t first_origin = 0) noexcept;
 
@@ -85,14 +87,13 @@ class E820Map {
   // Errors    no_room: nothing but the map's content is lost: it is empty.
   // Source    "e820__memory_setup_default".
   Result<MapSource> set_up(std::span<const MapEntry> reported, std::uint32_t alt_mem_k,
-                           std::uint32_t ext_mem_k, WhenFull when_full = WhenFull::refuse) noexcept;
+                           std::uint32_t ext_mem_k) noexcept;
   // Adds the entries that came by setup_data: those before the first that wraps. Then sanitises.
   //
   // Returns   how many were added.
   // Errors    no_room: nothing changed.
   // Source    "e820__memory_setup_extended".
-  Result<std::size_t> extend(std::span<const MapEntry> table, std::uint32_t first_origin,
-                             WhenFull when_full = WhenFull::refuse) noexcept;
+  Result<std::size_t> extend(std::span<const MapEntry> table, std::uint32_t first_origin) noexcept;
 
   // Makes the map sorted and disjoint. Of overlapping entries the highest type wins; neighbours of equal
   // type merge, except soft-reserved ones, which are cut wherever any entry begins or ends; empty
@@ -102,19 +103,19 @@ class E820Map {
   //           WhenFull. Nothing changed.
   // Cost      O(n log n).
   // Source    "e820__update_table".
-  Result<Sanitized> sanitize(WhenFull when_full = WhenFull::refuse) noexcept;
+  Result<Sanitized> sanitize() noexcept;
 
   // Changes the type of what is `from` inside `range`; entries at its edges are split. Bytes of
   // overlapping entries count as often as they are there.
   //
   // Returns   how many bytes changed.
-  // Errors    no_room: nothing changed. bad_argument: `from` is `to`.
+  // Errors    no_room: see WhenFull; nothing changed. bad_argument: `from` is `to`.
   // Source    "e820__range_update".
   Result<Bytes> update_range(PhysRange range, MapType from, MapType to) noexcept;
   // Takes `range` out of all entries, or out of those of one type.
   //
   // Returns   how many bytes were taken.
-  // Errors    no_room: nothing changed.
+  // Errors    no_room: see WhenFull; nothing changed.
   // Source    "e820__range_remove".
   Result<Bytes> remove_range(PhysRange range, std::optional<MapType> only = std::nullopt) noexcept;
 
@@ -143,6 +144,7 @@ class E820Map {
 
   E820Storage storage_;
   std::size_t size_ = 0;  // law: size_ <= capacity()
+  WhenFull when_full_ = WhenFull::refuse;
 };
 
 // Whether the entry's last byte lies past 2^64.

@@ -178,13 +178,35 @@ TEST(a_full_map_refuses_or_drops_but_never_overruns) {
   expect_equal(map.update_range(range(0, 20), kUsable, kReserved).error(), Error::no_room);
   expect_equal(map.remove_range(range(10, 20)).error(), Error::no_room);
   expect(is(map, table));
-  expect_equal(map.sanitize(WhenFull::drop_rest).value(), Sanitized::cut);
+  map.set_when_full(WhenFull::drop_rest);
+  expect_equal(map.sanitize().value(), Sanitized::cut);
+  map.set_when_full(WhenFull::refuse);
   const MapEntry want[] = {at(0, 40, kUsable), at(40, 60, kReserved)};
   expect(is(map, want));
   expect_equal(map.set_up(table, 0, 0).error(), Error::no_room);
   expect_equal(map.size(), 0u);
   const MapEntry three[] = {table[0], table[1], table[0]};
   expect_equal(map.set_up(three, 0, 0).error(), Error::no_room);
+  map.set_when_full(WhenFull::drop_rest);
+  expect(static_cast<bool>(map.set_up(three, 0, 0)));
+  expect(is(map, want));
+}
+
+// As Linux's table does: what an update splits off is lost, the rest is as it should be.
+TEST(a_full_map_that_drops_loses_what_an_update_or_a_removal_splits_off) {
+  Storage<2> storage;
+  E820Map map{storage.view()};
+  map.set_when_full(WhenFull::drop_rest);
+  const MapEntry table[] = {at(0, 40, kUsable), at(40, 60, kReserved)};
+  expect(static_cast<bool>(map.append(table)));
+  expect(static_cast<bool>(map.add(at(200, 1, kUsable))));
+  expect(is(map, table));
+  expect_equal(map.update_range(range(10, 20), kUsable, kReserved).value(), Bytes{10});
+  const MapEntry updated[] = {at(0, 10, kUsable), at(40, 60, kReserved)};
+  expect(is(map, updated));
+  expect_equal(map.remove_range(range(50, 60)).value(), Bytes{10});
+  const MapEntry removed[] = {at(0, 10, kUsable), at(40, 50, kReserved)};
+  expect(is(map, removed));
 }
 
 // Each way a range can lie in an entry, with the bytes that count.
