@@ -1,5 +1,5 @@
-# benches: every x_bench.cpp in one program, on Google Benchmark. measure: the rest of benchmarks/, the workloads that
-# ./bench runs on Quarry and on its peers.
+# benches: every x_bench.cpp in one program, on Google Benchmark. early_allocators: memblock beside bootmem, whole boots.
+# measure: the rest of benchmarks/, the workloads that ./bench runs on Quarry and on its peers.
 if(QUARRY_BENCH)
   foreach(folder IN ITEMS quarry host linux benchmarks)
     quarry_sources(found ${folder} _bench.cpp)
@@ -10,7 +10,10 @@ if(QUARRY_BENCH)
     add_executable(benches ${bench_sources})
     target_link_libraries(benches PRIVATE quarry_hosted_options quarry_linux benchmark::benchmark_main)
   endif()
+  add_executable(early_allocators benchmarks/early_allocators.cpp)
+  target_link_libraries(early_allocators PRIVATE quarry_hosted_options quarry_linux)
   quarry_sources(measure_sources benchmarks)
+  list(REMOVE_ITEM measure_sources benchmarks/early_allocators.cpp)
   if(measure_sources)
     add_executable(measure ${measure_sources} host/panic.cpp)
     target_link_libraries(measure PRIVATE quarry_options quarry_lib ${CMAKE_DL_LIBS})

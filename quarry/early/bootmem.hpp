@@ -38,6 +38,7 @@ struct BootmemConfig {
   PhysAddr low_goal{0};                // BOOTMEM_LOW_LIMIT, the short forms' goal: the end of DMA memory
   Bytes cache_line{64};                // SMP_CACHE_BYTES, the short forms' alignment
   std::optional<Pfn> max_dma32_pfn{};  // MAX_DMA32_PFN, where the architecture has one
+  BootmemContents contents = BootmemContents::zeroed;
 };
 
 // In numbers, for whoever shows them.
@@ -137,9 +138,12 @@ class Bootmem {
   //
   // Returns   counts of 0 for a node that is gone already.
   // Errors    not_found: no such node.
+  // Cost      O(words of bitmap + blocks).
   Result<Handover> free_all_node(NodeId node, PageReceiver receiver) noexcept;
   // All nodes in order of address; adds to totalram_pages(), which free_all_node does not. Never fails.
   Result<Handover> free_all(PageReceiver receiver) noexcept;
+  // Those pages of a node that are never looked at, free or not; known before and after the hand-over.
+  PfnRange never_seen(const BootmemData& data) const noexcept;
   // After the hand-over: the whole pages inside go to the page allocator, whatever a bitmap says.
   //
   // Returns   how many; they are added to totalram_pages().

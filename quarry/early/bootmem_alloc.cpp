@@ -35,7 +35,7 @@ constexpr TextView reason_of(const BootmemPlace& place) noexcept {
 Result<PhysAddr> Bootmem::take(BootmemData& data, const BootmemPlace& place, const Asker& asker) noexcept {
   const PhysAddr base = config_.page.address_of(data.node_min_pfn());
   const PhysRange range{base + place.begin, base + place.end};
-  if (direct_map_.map != nullptr) {
+  if (direct_map_.map != nullptr && config_.contents == BootmemContents::zeroed) {
     std::byte* const memory = direct_map_.at(range);
     if (memory == nullptr) return Error::out_of_range;
     for (std::size_t i = 0; i < range.size().raw; ++i) memory[i] = std::byte{0};

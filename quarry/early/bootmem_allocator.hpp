@@ -21,6 +21,10 @@ struct BootmemRequest {
 // BOOTMEM_DEFAULT: what is reserved already may be reserved again. BOOTMEM_EXCLUSIVE: it may not.
 enum class BootmemReserve : std::uint8_t { shared, exclusive };
 
+// What an allocation holds: zeros that were written through the direct map, or what was there before: where RAM reads
+// as zero already, or whoever asks writes all of it.
+enum class BootmemContents : std::uint8_t { zeroed, as_it_was };
+
 // A block that the page allocator gets.
 struct ReleasedBlock {
   enum class Kind : std::uint8_t { memory, bitmap };

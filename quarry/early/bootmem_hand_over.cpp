@@ -32,6 +32,10 @@ PfnRange unseen(const BootmemData& data, LongBits width) noexcept {
 
 }  // namespace
 
+PfnRange Bootmem::never_seen(const BootmemData& data) const noexcept {
+  return unseen(data, config_.long_bits);
+}
+
 Handover Bootmem::hand_over(BootmemData& data, PageReceiver receiver) noexcept {
   Handover result{};
   if (data.is_handed_over) return result;

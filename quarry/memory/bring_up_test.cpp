@@ -46,7 +46,8 @@ struct Bench {
   EarlySystem* early = nullptr;
   Stage reached = Stage::done;
 
-  Bench(std::span<std::byte> memory, std::span<std::byte> tables) noexcept
+  Bench(std::span<std::byte> memory, std::span<std::byte> tables,
+        boot::EarlyChoice choice = boot::EarlyChoice::memblock) noexcept
       : map{{PhysAddr{Ram::kBase}, Bytes{memory.size()}, firmware::MapType::usable},
             {PhysAddr{0xf0000}, Bytes{0x10000}, firmware::MapType::reserved}},
         ram{memory},
@@ -56,6 +57,7 @@ struct Bench {
     machine.map = map;
     machine.limits.real_mode_size = Bytes{0};
     EarlyConfig config;
+    config.early = choice;
     config.direct_map = {
         &ram, [](void* self, PhysRange range) noexcept { return static_cast<Ram*>(self)->at(range); }};
     if (auto made = EarlySystem::make(machine, arena, config)) early = made.value();
@@ -92,6 +94,29 @@ TEST(a_small_machine_comes_up_and_kmalloc_works) {
   // Its own descriptors lie in its RAM and are not handed out.
   expect(system.counts().from_memblock < PageCount{sizeof memory_here >> 12});
   expect(!bench.early->memblock().audit());
+}
+
+// Goal: the same machine comes up with bitmaps, in whose place something else lies afterwards.
+TEST(a_small_machine_comes_up_with_bootmem) {
+  forget(memory_here);
+  forget(tables_here);
+  Bench bench{memory_here, tables_here, boot::EarlyChoice::bootmem};
+  expect(bench.early != nullptr);
+  if (bench.early == nullptr) return;
+  Bench::System system{*bench.early, Platform{&bench.ram}, metadata_in_ram(*bench.early), {}};
+  expect(static_cast<bool>(bring_up(*bench.early, system, bench.reached)));
+  expect_equal(bench.reached, Stage::done);
+  if (bench.reached != Stage::done) return;
+  expect(bench.early->bootmem() != nullptr);
+  expect(exercise_pages(system).complaint.empty());
+  expect(exercise_kmalloc(system).complaint.empty());
+  expect(exercise_cache(system).complaint.empty());
+  const auto& counts = system.counts();
+  expect_equal(counts.from_memblock, PageCount{0});
+  expect_equal(counts.from_bootmem.counts.bitmap_pages, PageCount{1});
+  expect(counts.from_bootmem.counts.pages > PageCount{(sizeof memory_here >> 12) / 2});
+  expect(counts.from_bootmem.counts.pages < PageCount{sizeof memory_here >> 12});
+  expect(!bench.early->memblock().audit() && !bench.early->bootmem()->audit());
 }
 
 // Goal: no state is shared.

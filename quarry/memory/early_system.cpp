@@ -16,6 +16,15 @@ early::Config memblock_config(const boot::Machine& machine, const EarlyConfig& c
   return result;
 }
 
+boot::BootmemSetup bootmem_setup(const EarlyConfig& config) noexcept {
+  const bool is_mapped = config.direct_map.map != nullptr;
+  return {.direct_map = is_mapped ? config.direct_map : config.bitmap_map,
+          .observer = config.bootmem_observer,
+          .contents = is_mapped && config.fresh_ram == FreshRam::anything
+                          ? early::BootmemContents::zeroed
+                          : early::BootmemContents::as_it_was};
+}
+
 // How many entries the kernel's own map may come to have. Sanitising n entries makes fewer than 2n, and each
 // option of the command line or fixed update splits at most one entry into three.
 std::size_t map_capacity(const boot::Machine& machine) noexcept {
@@ -25,6 +34,12 @@ std::size_t map_capacity(const boot::Machine& machine) noexcept {
   std::size_t options = 1;
   for (const char c : machine.command_line) options += c == ' ' || c == ',';
   return 2 * (machine.map.size() + machine.acpi_tables.size() + options + fixed_updates);
+}
+
+// What a first table of regions holds when the machine does not say: all that is known to be coming, and some more.
+std::size_t capacity(std::size_t said, std::size_t expected) noexcept {
+  constexpr std::size_t some = 128;
+  return said != 0 ? said : expected + some;
 }
 
 }  // namespace
@@ -40,14 +55,18 @@ EarlySystem::EarlySystem(const boot::Machine& machine, Arena& arena, const Early
              .memblock = memblock_,
              .map = map_,
              .observer = config.observer,
-             .hooks = config.hooks},
+             .hooks = config.hooks,
+             .early = config.early,
+             .bootmem = bootmem_setup(config)},
       steps_{config.steps} {}
 
 Result<EarlySystem*> EarlySystem::make(const boot::Machine& machine, Arena& arena,
                                        const EarlyConfig& config) noexcept {
-  const auto memory = arena.take<early::Region>(machine.limits.initial_memory_regions);
+  const boot::Limits& limits = machine.limits;
+  const auto memory = arena.take<early::Region>(capacity(limits.initial_memory_regions, machine.map.size()));
   if (!memory) return memory.error();
-  const auto reserved = arena.take<early::Region>(machine.limits.initial_reserved_regions);
+  const auto reserved = arena.take<early::Region>(
+      capacity(limits.initial_reserved_regions, machine.acpi_tables.size() + machine.setup_data.size()));
   if (!reserved) return reserved.error();
   const auto entries = map::E820Storage::from(arena, map_capacity(machine));
   if (!entries) return entries.error();

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "quarry/boot/flow.hpp"
+#include "quarry/early/bootmem.hpp"
 #include "quarry/early/memblock.hpp"
 #include "quarry/map/e820_map.hpp"
 #include "quarry/zones/layout.hpp"
@@ -23,6 +24,11 @@ struct EarlyConfig {
   early::Observer observer{};
   boot::Hooks hooks{};
   boot::StepObserver steps{};
+  // Which allocator serves from the moment that nodes are known, and what bootmem needs if it is that one.
+  boot::EarlyChoice early = boot::EarlyChoice::memblock;
+  early::DirectMap
+      bitmap_map{};  // where bitmaps are reached; direct_map reaches them too where it has a function
+  early::Observer bootmem_observer{};
 };
 
 class EarlySystem {
@@ -52,6 +58,9 @@ class EarlySystem {
   const boot::State& state() const noexcept { return state_; }
   early::Memblock& memblock() noexcept { return memblock_; }
   const early::Memblock& memblock() const noexcept { return memblock_; }
+  // Null: memblock serves to the end, or nodes are not known yet.
+  early::Bootmem* bootmem() noexcept { return state_.allocator.bootmem(); }
+  const early::Bootmem* bootmem() const noexcept { return state_.allocator.bootmem(); }
   const map::E820Map& map() const noexcept { return map_; }
   early::DirectMap direct_map() const noexcept { return direct_map_; }
   FreshRam fresh_ram() const noexcept { return fresh_ram_; }

@@ -5,38 +5,58 @@
 //   later       |....|  |      |    |##|   |           init memory and the initrd come back; areas are activated
 #pragma once
 
+#include "quarry/boot/bootmem.hpp"
 #include "quarry/buddy/page_allocator.hpp"
+#include "quarry/memory/bootmem_hand_over.hpp"
 #include "quarry/memory/early_system.hpp"
 
 namespace quarry::memory {
 
 // What each step of the hand-over gave, in pages.
 struct HandOverCounts {
-  PageCount from_memblock;     // memblock_free_all
-  PageCount from_cma;          // cma_init_reserved_areas, activated or not
-  PageCount from_initrd;       // free_initrd_mem
-  PageCount from_init;         // free_initmem
-  PageCount lost_to_rounding;  // pages that only a part of was free
+  PageCount from_memblock;      // memblock_free_all; with bootmem what it leaves out: high memory
+  BootmemRelease from_bootmem;  // free_all_bootmem
+  PageCount from_cma;           // cma_init_reserved_areas, activated or not
+  PageCount from_initrd;        // free_initrd_mem
+  PageCount from_init;          // free_initmem
+  PageCount from_others;        // State::given_back
+  PageCount lost_to_rounding;   // pages that only a part of was free
 };
 
-// Releases every whole page of memblock's free ranges, ascending. Hotpluggable memory as well: from here on
-// it is like any other.
+// Releases every whole page of memblock's free ranges from frame `from` on, ascending. Hotpluggable memory as well:
+// from here on it is like any other.
 //
 // Errors    those of PageAllocator::release, which only a broken layout provokes.
 // Source    Linux 6.1, "memblock_free_all", "free_low_memory_core_early".
 template <class Allocator>
-Result<PageCount> release_free_memory(EarlySystem& early, Allocator& allocator) noexcept {
+Result<PageCount> release_free_memory(EarlySystem& early, Allocator& allocator, Pfn from = Pfn{0}) noexcept {
   if (auto cleared = early.memblock().clear_hotplug({PhysAddr{0}, PhysAddr{UINT64_MAX}}); !cleared)
     return cleared.error();
   const PageSize page = early.machine().geometry.page_size();
   PageCount total;
   for (const early::MemoryRange& free : early.memblock().free_ranges()) {
-    const PfnRange pages = PfnRange::inside(free.range, page);
-    if (pages.empty()) continue;
+    const PfnRange whole = PfnRange::inside(free.range, page);
+    if (whole.empty() || whole.end() <= from) continue;
+    const PfnRange pages{whole.begin() < from ? from : whole.begin(), whole.end()};
     if (auto released = allocator.release(pages); !released) return released.error();
     total = PageCount{total.raw + pages.size().raw};
   }
   return total;
+}
+
+// The same from bootmem, and high memory, which it does not know, from memblock.
+//
+// Errors    those of release_all() and release_free_memory().
+// Source    Linux 4.19, "free_all_bootmem", "free_highpages" (behaviour).
+template <class Allocator>
+Result<Done> release_bootmem(EarlySystem& early, Allocator& allocator, HandOverCounts& counts) noexcept {
+  const auto low = release_all(*early.bootmem(), allocator);
+  if (!low) return low.error();
+  const auto high = release_free_memory(early, allocator, boot::bootmem_end(early.state()));
+  if (!high) return high.error();
+  counts.from_bootmem = low.value();
+  counts.from_memblock = high.value();
+  return Done{};
 }
 
 // The zone of a frame: spans of nodes may interleave, so the frame's node counts as well.
@@ -82,6 +102,44 @@ Result<PageCount> release_reserved(EarlySystem& early, Allocator& allocator, Phy
   if (auto released = allocator.release(pages); !released) return released.error();
   early.memblock().free_late(range, owner);
   return pages.size();
+}
+
+// Whole blocks that somebody has used since before there was an allocator, zone by zone.
+//
+// Returns   the pages given.
+// Errors    those of PageAllocator::release_used; not_found: they lie in no zone.
+template <class Allocator>
+Result<PageCount> release_used(EarlySystem& early, Allocator& allocator, PfnRange pages) noexcept {
+  for (Pfn at = pages.begin(); at < pages.end();) {
+    const auto zone = zone_of(early.layout(), allocator, at);
+    if (!zone) return zone.error();
+    const Pfn end_of_zone = early.layout().zones[zone.value()].span().end();
+    const Pfn end = end_of_zone < pages.end() ? end_of_zone : pages.end();
+    if (const auto done = allocator.release_used(zone.value(), {at, end}); !done) return done.error();
+    at = end;
+  }
+  return pages.size();
+}
+
+// What else the flow says that comes back: as free pages, or in use.
+//
+// Returns   the pages given.
+// Errors    those of PageAllocator::release; bad_argument: used pages that are no whole blocks.
+template <class Allocator>
+Result<PageCount> release_given_back(EarlySystem& early, Allocator& allocator) noexcept {
+  const PageSize page = early.machine().geometry.page_size();
+  PageCount total;
+  for (const boot::GivenBack& part : early.state().given_back) {
+    Result<PageCount> pages = PageCount{0};
+    if (part.as == boot::GivenBack::As::free) {
+      pages = release_reserved(early, allocator, part.range, part.owner);
+    } else {
+      pages = release_used(early, allocator, PfnRange::inside(part.range, page));
+    }
+    if (!pages) return pages.error();
+    total = PageCount{total.raw + pages.value().raw};
+  }
+  return total;
 }
 
 }  // namespace quarry::memory

@@ -16,10 +16,10 @@ Result<std::byte*> take_in_ram(void* self, Bytes size, Bytes alignment, NodeId n
   // Whole cache lines, so that no table shares one with another node's.
   const Bytes line = early.memblock().config().cache_line;
   const early::Request request{.size = size, .alignment = alignment < line ? line : alignment, .node = near};
-  early::Memblock& memblock = early.memblock();
+  early::CurrentAllocator& allocator = early.state().allocator;
   const auto at = early.fresh_ram() == FreshRam::zero
-                      ? memblock.alloc_try_nid_raw(request, "page descriptors")
-                      : memblock.alloc_try_nid(request, "page descriptors");
+                      ? allocator.alloc_try_nid_raw(request, "page descriptors")
+                      : allocator.alloc_try_nid(request, "page descriptors");
   if (!at) return Error::no_memory;
   std::byte* const memory = early.direct_map().at(PhysRange::sized(at.value(), size));
   if (memory == nullptr) return Error::no_memory;

@@ -10,7 +10,8 @@ namespace quarry::memory {
 // as it would without Quarry in it. `arena` outlives the system.
 page::MetadataSource metadata_outside(Arena& arena) noexcept;
 
-// Out of memblock, near the node that it describes, as a kernel has it: it is owned by "page descriptors".
+// Out of the boot-time allocator in use, near the node that it describes, as a kernel has it: it is owned by "page
+// descriptors".
 // `early` and its direct map outlive the system.
 page::MetadataSource metadata_in_ram(EarlySystem& early) noexcept;
 

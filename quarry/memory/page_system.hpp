@@ -1,6 +1,6 @@
 // quarry/memory/page_system.hpp: the stages from the first page descriptor to kmalloc.
 //
-//   layout --> descriptors --> buddy <-- memblock's free ranges, then areas, initrd, init memory
+//   layout --> descriptors --> buddy <-- memblock's or bootmem's free pages, then areas, initrd, init memory
 //                                |
 //                                +--> kmem_cache --> kmalloc
 #pragma once
@@ -48,10 +48,11 @@ class PageSystem {
     return allocator_.init(early_->layout(), map_, metadata_, config_.allocator);
   }
 
-  // Memblock's free pages become the allocator's, and the watermarks are computed from what there is.
+  // Free pages of memblock, or of bootmem, become the allocator's.
   //
-  // Errors    those of release_free_memory().
+  // Errors    those of release_free_memory() or release_bootmem().
   Result<Done> hand_over() noexcept {
+    if (early_->bootmem() != nullptr) return release_bootmem(*early_, allocator_, counts_);
     const auto pages = release_free_memory(*early_, allocator_);
     if (!pages) return pages.error();
     counts_.from_memblock = pages.value();
@@ -84,6 +85,9 @@ class PageSystem {
     const auto pages = release_reserved(*early_, allocator_, state.machine.kernel.init, "kernel init");
     if (!pages) return pages.error();
     counts_.from_init = pages.value();
+    const auto rest = release_given_back(*early_, allocator_);
+    if (!rest) return rest.error();
+    counts_.from_others = rest.value();
     return Done{};
   }
 
