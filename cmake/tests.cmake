@@ -1,4 +1,4 @@
-# unit_tests and must_fail, on the harness that kernels run too; model_tests, on GoogleTest and RapidCheck.
+# unit_tests and must_fail, on the harness that kernels run too; early_proof; model_tests, on GoogleTest and RapidCheck.
 enable_testing()
 
 quarry_sources(model_sources quarry _model_test.cpp)
@@ -14,6 +14,14 @@ add_test(NAME unit_tests COMMAND unit_tests)
 
 add_executable(must_fail EXCLUDE_FROM_ALL tests/must_fail.cpp tests/host_main.cpp)
 target_link_libraries(must_fail PRIVATE quarry_options quarry_lib)
+
+# The boot-time allocators against their models, on no library, for machines that have none.
+add_executable(early_proof EXCLUDE_FROM_ALL tests/early_proof.cpp host/panic.cpp)
+target_link_libraries(early_proof PRIVATE quarry_options quarry_lib)
+
+if(NOT QUARRY_HOSTED)
+  return()
+endif()
 
 # The recorded Linux boots, unpacked where tests and scripts find them.
 set(corpus "${PROJECT_BINARY_DIR}/corpus")
@@ -55,6 +63,7 @@ find_package(rapidcheck)
 if(model_sources AND GTest_FOUND AND rapidcheck_FOUND)
   add_executable(model_tests ${model_sources})
   target_link_libraries(model_tests PRIVATE quarry_testing GTest::gtest_main rapidcheck rapidcheck_gtest)
+  target_compile_options(model_tests PRIVATE ${QUARRY_QUICK})
   quarry_precompile(model_tests <algorithm> <map> <optional> <string> <vector> <gtest/gtest.h> <rapidcheck/gtest.h>)
   add_dependencies(model_tests corpus)
   if(TARGET quarry)

@@ -1,9 +1,8 @@
 // tests/memblock_lockstep.hpp: one operation at a time on Memblock and on its model, compared after each.
 #pragma once
 
-#include <algorithm>
+#include <cstring>
 #include <memory>
-#include <string>
 #include <vector>
 
 #include "tests/memblock_model.hpp"
@@ -45,10 +44,11 @@ struct Step {
   std::size_t size = 1, alignment = 1, max = 0;
 };
 
-template <std::size_t kCells, std::uint64_t kCellBytes>
+template <std::size_t kCells, std::uint64_t kCellBytes, std::uint64_t kBase = 0>
 class Lockstep {
  public:
-  using Model = MemblockModel<kCells, kCellBytes>;
+  using Model = MemblockModel<kCells, kCellBytes, kBase>;
+  static constexpr std::size_t kCellCount = kCells;
 
   // Few `regions` make the tables grow; where to is taken from what the observer hears, and checked.
   explicit Lockstep(std::size_t regions)
@@ -57,24 +57,27 @@ class Lockstep {
         memblock_{config(this), {memory_, reserved_}, {}, Observer{this, &Lockstep::hear}} {
     memblock_.allow_resize();
   }
+  Lockstep(const Lockstep&) = delete;
+  Lockstep& operator=(const Lockstep&) = delete;
 
-  // What differs afterwards; empty when all is as it should be.
-  std::string step(const Step& step) {
-    growth_.clear();
-    wrong_.clear();
+  // What differs afterwards; null when all is as it should be.
+  const char* step(const Step& step) {
     apply(step);
-    return wrong_.empty() ? compare() : wrong_;
+    return wrong_ != nullptr ? wrong_ : compare();
+  }
+  // The same without the walks and questions, for tests that count on speed.
+  const char* step_tables(const Step& step) {
+    apply(step);
+    return wrong_ != nullptr ? wrong_ : compare_tables();
   }
   const Model& model() const { return model_; }
-  Memblock& memblock() { return memblock_; }
-  // Everything but the walks: for tests that count on speed.
-  std::string compare_tables() {
-    if (memblock_.audit()) return std::string{"broken law: "} + name_of(*memblock_.audit());
-    if (!std::ranges::equal(memblock_.memory().view(), model_.memory())) return "memory differs";
-    if (!std::ranges::equal(memblock_.reserved().view(), model_.reserved())) return "reserved differs";
-    return {};
-  }
+  const Memblock& memblock() const { return memblock_; }
+
   void apply(const Step& step) {
+    growth_.clear();
+    wrong_ = nullptr;
+    reserved_max_ = memblock_.reserved().max();
+    memory_max_ = memblock_.memory().max();
     const PhysRange range = Model::bytes(step.range);
     switch (step.verb) {
       case Verb::alloc_range:
@@ -91,13 +94,77 @@ class Lockstep {
       default: break;
     }
     const auto done = change(step, range);
-    catch_up();
+    const bool adds_to_reserved =
+        step.verb == Verb::reserve || step.verb == Verb::free || step.verb == Verb::set_reserved_node;
+    catch_up(adds_to_reserved ? step.range : CellRange{}, takes_no_cut(step.verb));
     if (!done) {
       // Only growing can fail, and then nothing changed.
       if (done.error() != Error::no_memory) wrong_ = "an error that cannot be";
       return;
     }
     change_model(step);
+  }
+
+  const char* compare_tables() const {
+    if (const auto law = memblock_.audit()) return name_of(*law);
+    if (!model_.is_memory(memblock_.memory().view())) return "memory differs";
+    if (!model_.is_reserved(memblock_.reserved().view())) return "reserved differs";
+    return nullptr;
+  }
+  // Everything that can be asked without changing anything.
+  const char* compare() const {
+    if (const char* differs = compare_tables()) return differs;
+    if (memblock_.memory().uncounted_trims().raw != model_.trimmed) return "what was trimmed differs";
+    for (const NodeId node : {kAnyNode, NodeId{0}, NodeId{1}})
+      for (const Flags flags : {Flags::none, Flags::mirror, Flags::nomap | Flags::hotplug})
+        if (const char* differs = compare_walks(node, flags)) return differs;
+    for (std::size_t i = 0; i < kCells; ++i) {
+      const Cell& cell = model_.cells[i];
+      const PhysAddr at{Model::address(i).raw + i % kCellBytes};
+      if (memblock_.is_memory(at) != cell.memory) return "is_memory differs";
+      if (memblock_.is_reserved(at) != cell.reserved) return "is_reserved differs";
+      if (memblock_.is_map_memory(at) != (cell.memory && !has(cell.flags, Flags::nomap)))
+        return "is_map_memory differs";
+    }
+    return nullptr;
+  }
+  // All sixteen masks of flags on each node: the walks, and where one to three cells would be found.
+  const char* compare_masks() const {
+    for (const NodeId node : {kAnyNode, NodeId{0}, NodeId{1}})
+      for (std::uint32_t mask = 0; mask < 16; ++mask) {
+        if (const char* differs = compare_walks(node, Flags{mask})) return differs;
+        for (std::size_t size = 1; size <= 3; ++size) {
+          const auto want = model_.find({.size = size}, Flags{mask}, node);
+          const Request request{
+              .size = Bytes{size * kCellBytes}, .alignment = Bytes{kCellBytes}, .node = node};
+          const auto got = memblock_.find_in_range_node(request, Flags{mask});
+          if (static_cast<bool>(got) != want.has_value()) return "find_in_range_node finds or fails";
+          if (want && got.value() != Model::address(*want)) return "find_in_range_node differs";
+        }
+      }
+    return nullptr;
+  }
+
+  // All that there is, to come back to: for tables that do not grow.
+  struct Snapshot {
+    Model model;
+    std::vector<Region> memory, reserved;
+    alignas(Memblock) std::byte memblock[sizeof(Memblock)];
+  };
+  void save(Snapshot& to) const {
+    check(chunks_.empty(), "a table that has grown cannot be come back to");
+    to.model = model_;
+    to.memory = memory_;
+    to.reserved = reserved_;
+    std::memcpy(to.memblock, static_cast<const void*>(&memblock_), sizeof memblock_);
+  }
+  // Law: `from` was saved by this object, whose parts lie where they lay.
+  void load(const Snapshot& from) {
+    check(chunks_.empty(), "a table that has grown cannot be come back from");
+    model_ = from.model;
+    std::memcpy(memory_.data(), from.memory.data(), memory_.size() * sizeof(Region));
+    std::memcpy(reserved_.data(), from.reserved.data(), reserved_.size() * sizeof(Region));
+    std::memcpy(static_cast<void*>(&memblock_), from.memblock, sizeof memblock_);
   }
 
  private:
@@ -115,14 +182,20 @@ class Lockstep {
     if (event.action == Action::grow || event.owner == TextView{"memblock_double_array"})
       static_cast<Lockstep*>(self)->growth_.push_back(event);
   }
-  static CellRange cells_of(PhysRange range) {
-    return {range.begin().raw / kCellBytes, range.end().raw / kCellBytes};
-  }
 
-  // A table grew on the way: into memory that was free, and its old place is free again.
-  void catch_up() {
+  // Whether what a step makes of the tables is done by one change: then it is known what a growth avoids.
+  static bool takes_no_cut(Verb verb) {
+    return verb != Verb::cap && verb != Verb::mem_limit && verb != Verb::enforce_limit && verb != Verb::trim;
+  }
+  // Tables grew on the way: into memory that was free, and their old places are free again. When it was but
+  // one, it is known what it knew: its place is the first one above what is being reserved, or else below.
+  void catch_up(CellRange for_whom, bool is_known) {
+    std::size_t grown = 0;
+    for (const Event& event : growth_) grown += event.action == Action::grow;
+    for (const Event& event : growth_)
+      if (event.action == Action::grow && is_known && grown == 1) check_place(event, for_whom);
     for (const Event& event : growth_) {
-      const CellRange cells = cells_of(event.range);
+      const CellRange cells = Model::cells_of(event.range);
       if (event.action == Action::free) {
         model_.free(cells);
         continue;
@@ -131,6 +204,21 @@ class Lockstep {
         if (!model_.cells[i].memory || model_.cells[i].reserved) wrong_ = "a table grew over something";
       model_.reserve(cells);
     }
+  }
+  void check_place(const Event& event, CellRange avoid) {
+    const bool is_reserved = event.owner == TextView{"reserved"};
+    const std::size_t max = is_reserved ? reserved_max_ : memory_max_;
+    const std::size_t page = 4096 / kCellBytes;
+    const std::size_t size = (2 * max * sizeof(Region) + 4095) / 4096 * page;
+    if (!is_reserved) avoid = {};
+    typename Model::Wish wish{.size = size, .alignment = page, .min = avoid.end};
+    auto want = model_.climb(wish);
+    if (!want && avoid.begin != 0) {
+      wish.min = 0;
+      wish.max = avoid.begin < model_.limit ? avoid.begin : model_.limit;
+      want = model_.climb(wish);
+    }
+    if (!want || event.range != Model::bytes({*want, *want + size})) wrong_ = "a table grew to another place";
   }
 
   Result<Done> change(const Step& step, PhysRange range) {
@@ -182,8 +270,8 @@ class Lockstep {
   Result<PhysAddr> ask(const Step& step) {
     const Request request{.size = Bytes{step.size * kCellBytes},
                           .alignment = Bytes{step.alignment * kCellBytes},
-                          .min = PhysAddr{step.range.begin * kCellBytes},
-                          .max = PhysAddr{step.max * kCellBytes},
+                          .min = Model::address(step.range.begin),
+                          .max = step.max == 0 ? kAccessible : Model::address(step.max),
                           .node = step.node};
     switch (step.verb) {
       case Verb::alloc_range: return memblock_.alloc_range_nid(request, NodePolicy::preferred, "test");
@@ -199,17 +287,17 @@ class Lockstep {
     const bool once = step.verb == Verb::alloc_range || step.verb == Verb::steal;
     const auto want = once ? model_.climb(wish) : model_.climb_twice(wish);
     const auto got = ask(step);
-    catch_up();
+    const CellRange taken = want ? CellRange{*want, *want + step.size} : CellRange{};
+    catch_up(taken, got && step.verb != Verb::steal);
     if (!got) {
       if (got.error() != Error::no_memory) wrong_ = "an error that cannot be";
       if (want && growth_failure_is_excluded()) wrong_ = "nothing allocated, but there is room";
       return;
     }
-    if (!want || got.value().raw != *want * kCellBytes) {
+    if (!want || got.value() != Model::address(*want)) {
       wrong_ = "another address than the model's";
       return;
     }
-    const CellRange taken{*want, *want + step.size};
     if (step.verb == Verb::steal)
       model_.remove(taken);
     else
@@ -221,33 +309,21 @@ class Lockstep {
            memblock_.memory().cnt() + 2 <= memblock_.memory().max();
   }
 
-  std::string compare() {
-    if (std::string differs = compare_tables(); !differs.empty()) return differs;
-    if (memblock_.memory().uncounted_trims().raw != model_.trimmed) return "what was trimmed differs";
-    for (const NodeId node : {kAnyNode, NodeId{0}, NodeId{1}})
-      for (const Flags flags : {Flags::none, Flags::mirror, Flags::nomap | Flags::hotplug}) {
-        std::vector<MemoryRange> up, down;
-        for (const MemoryRange& at : memblock_.free_ranges(node, flags)) up.push_back(at);
-        for (const MemoryRange& at : memblock_.free_ranges_reverse(node, flags)) down.push_back(at);
-        if (up != model_.free_ranges(node, flags)) return "free ranges differ";
-        std::ranges::reverse(down);
-        if (up != down) return "free ranges upwards and downwards differ";
-      }
-    for (std::size_t i = 0; i < kCells; ++i) {
-      const Cell& cell = model_.cells[i];
-      const PhysAddr at{i * kCellBytes + i % kCellBytes};
-      if (memblock_.is_memory(at) != cell.memory) return "is_memory differs";
-      if (memblock_.is_reserved(at) != cell.reserved) return "is_reserved differs";
-      if (memblock_.is_map_memory(at) != (cell.memory && !has(cell.flags, Flags::nomap)))
-        return "is_map_memory differs";
-    }
-    return {};
+  const char* compare_walks(NodeId node, Flags flags) const {
+    if (!model_.is_free(memblock_.free_ranges(node, flags), node, flags)) return "free ranges differ";
+    std::array<MemoryRange, kCells> up;
+    std::size_t count = 0;
+    for (const MemoryRange& at : memblock_.free_ranges(node, flags)) up[count++] = at;
+    for (const MemoryRange& at : memblock_.free_ranges_reverse(node, flags))
+      if (count == 0 || !(at == up[--count])) return "free ranges upwards and downwards differ";
+    return count == 0 ? nullptr : "free ranges downwards end too early";
   }
 
   std::vector<Region> memory_, reserved_;
   std::vector<std::unique_ptr<std::byte[]>> chunks_;
   std::vector<Event> growth_;
-  std::string wrong_;
+  std::size_t memory_max_ = 0, reserved_max_ = 0;  // before the step
+  const char* wrong_ = nullptr;
   Model model_;
   Memblock memblock_;
 };

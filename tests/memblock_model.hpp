@@ -6,8 +6,6 @@
 
 #include <array>
 #include <optional>
-#include <string>
-#include <vector>
 
 #include "quarry/early/memblock.hpp"
 
@@ -24,7 +22,8 @@ struct CellRange {
   std::size_t begin = 0, end = 0;
 };
 
-template <std::size_t kCells, std::uint64_t kCellBytes>
+// Cell 0 begins at `kBase`, a multiple of each alignment that is asked for.
+template <std::size_t kCells, std::uint64_t kCellBytes, std::uint64_t kBase = 0>
 class MemblockModel {
  public:
   std::array<Cell, kCells> cells{};
@@ -71,13 +70,13 @@ class MemblockModel {
       if (cells[i].reserved) cells[i].reserved_node = node;
   }
   void trim(std::size_t alignment) {
-    for (const CellRange region : runs(&MemblockModel::joins_memory, &Cell::memory)) {
+    each_run(&MemblockModel::joins_memory, &Cell::memory, [&](CellRange region) {
       const std::size_t begin = (region.begin + alignment - 1) / alignment * alignment;
       const std::size_t end = region.end / alignment * alignment;
       if (begin < end) trimmed += (region.end - region.begin - (end - begin)) * kCellBytes;
       for (std::size_t i = region.begin; i < region.end; ++i)
         if (i < begin || i >= end) remove({i, i + 1});
-    }
+    });
   }
   void cap(CellRange range) {
     bool any = trimmed != 0;
@@ -112,8 +111,8 @@ class MemblockModel {
     bool exact = false;
   };
   std::optional<std::size_t> find(const Wish& wish, Flags flags, NodeId node) const {
-    const std::size_t page = 4096 / kCellBytes;
-    const std::size_t low = wish.min < page ? page : wish.min;
+    const std::size_t first_page = kBase == 0 ? 4096 / kCellBytes : 0;
+    const std::size_t low = wish.min < first_page ? first_page : wish.min;
     const std::size_t high = wish.max == 0 ? limit : wish.max;
     std::optional<std::size_t> best;
     for (std::size_t at = 0; at + wish.size <= high; at += wish.alignment) {
@@ -140,17 +139,31 @@ class MemblockModel {
     return climb(wish);
   }
 
-  std::vector<Region> memory() const { return regions(&MemblockModel::joins_memory, &Cell::memory); }
-  std::vector<Region> reserved() const { return regions(&MemblockModel::joins_reserved, &Cell::reserved); }
-  std::vector<MemoryRange> free_ranges(NodeId node, Flags flags) const {
-    std::vector<MemoryRange> found;
-    for (const CellRange run : runs(&MemblockModel::joins_free, &Cell::memory))
-      if (!cells[run.begin].reserved && takes(cells[run.begin], flags, node))
-        found.push_back({bytes(run), cells[run.begin].node, cells[run.begin].flags});
-    return found;
+  // Whether a table says what the cells say, region by region.
+  bool is_memory(const Regions& regions) const {
+    return are_alike(regions, &MemblockModel::joins_memory, &Cell::memory);
   }
-  static PhysRange bytes(CellRange range) {
-    return {PhysAddr{range.begin * kCellBytes}, PhysAddr{range.end * kCellBytes}};
+  bool is_reserved(const Regions& regions) const {
+    return are_alike(regions, &MemblockModel::joins_reserved, &Cell::reserved);
+  }
+  // Whether a walk upwards yields what the cells say.
+  template <class Walked>
+  bool is_free(const Walked& walk, NodeId node, Flags flags) const {
+    auto at = walk.begin();
+    bool alike = true;
+    each_run(&MemblockModel::joins_free, &Cell::memory, [&](CellRange run) {
+      const Cell& cell = cells[run.begin];
+      if (!alike || cell.reserved || !takes(cell, flags, node)) return;
+      alike = !(at == walk.end()) && *at == MemoryRange{bytes(run), cell.node, cell.flags};
+      if (alike) ++at;
+    });
+    return alike && at == walk.end();
+  }
+  static PhysRange bytes(CellRange range) { return {address(range.begin), address(range.end)}; }
+  static PhysAddr address(std::size_t cell) { return PhysAddr{kBase + cell * kCellBytes}; }
+  static CellRange cells_of(PhysRange range) {
+    return {static_cast<std::size_t>((range.begin().raw - kBase) / kCellBytes),
+            static_cast<std::size_t>((range.end().raw - kBase) / kCellBytes)};
   }
 
  private:
@@ -183,28 +196,33 @@ class MemblockModel {
   bool joins_free(std::size_t at) const {
     return joins_memory(at) && cells[at - 1].reserved == cells[at].reserved;
   }
-  std::vector<CellRange> runs(bool (MemblockModel::*joins)(std::size_t) const, bool Cell::* is_in) const {
-    std::vector<CellRange> found;
-    for (std::size_t i = 0; i < kCells; ++i) {
-      if (!(cells[i].*is_in)) continue;
-      if (!found.empty() && found.back().end == i && (this->*joins)(i))
-        found.back().end = i + 1;
-      else
-        found.push_back({i, i + 1});
+  // Visits each run of cells that a region would be. What it does to the run's cells changes no other run.
+  template <class Visit>
+  void each_run(bool (MemblockModel::*joins)(std::size_t) const, bool Cell::* is_in, Visit visit) const {
+    for (std::size_t begin = 0; begin < kCells;) {
+      std::size_t end = begin + 1;
+      if (cells[begin].*is_in) {
+        while (end < kCells && cells[end].*is_in && (this->*joins)(end)) ++end;
+        visit(CellRange{begin, end});
+      }
+      begin = end;
     }
-    return found;
   }
-  std::vector<Region> regions(bool (MemblockModel::*joins)(std::size_t) const, bool Cell::* is_in) const {
-    std::vector<Region> found;
-    for (const CellRange run : runs(joins, is_in)) {
+  bool are_alike(const Regions& regions, bool (MemblockModel::*joins)(std::size_t) const,
+                 bool Cell::* is_in) const {
+    const bool is_memory = is_in == &Cell::memory;
+    std::size_t count = 0;
+    bool alike = true;
+    each_run(joins, is_in, [&](CellRange run) {
       const Cell& cell = cells[run.begin];
-      const bool is_memory = is_in == &Cell::memory;
-      found.push_back({.base = bytes(run).begin(),
-                       .size = bytes(run).size(),
-                       .flags = is_memory ? cell.flags : Flags::none,
-                       .node = is_memory ? cell.node : cell.reserved_node});
-    }
-    return found;
+      const Region want{.base = bytes(run).begin(),
+                        .size = bytes(run).size(),
+                        .flags = is_memory ? cell.flags : Flags::none,
+                        .node = is_memory ? cell.node : cell.reserved_node};
+      alike = alike && count < regions.size() && regions[count] == want;
+      ++count;
+    });
+    return alike && count == regions.size();
   }
 };
 

@@ -224,5 +224,18 @@ TEST(stats_count_pages_bytes_and_failures) {
   expect_equal(stats.failures, 1u);
 }
 
+TEST(stats_are_of_nodes_that_are_not_handed_over) {
+  BootmemWorld world;
+  world.add(kNode0, 0, 20);
+  world.add(kNode1, 30, 40);
+  expect_done(world.bootmem.reserve(at_page(3), of_pages(1), kShared, "x"));
+  expect_equal(world.bootmem.stats().largest_free.raw, 16 * kPage);
+  expect(static_cast<bool>(world.bootmem.free_all_node(kNode0, {})));
+  const BootmemStats stats = world.bootmem.stats();
+  expect_equal(stats.managed.raw, 10 * kPage);
+  expect_equal(stats.free.raw, 10 * kPage);
+  expect_equal(stats.largest_free.raw, 10 * kPage);
+}
+
 }  // namespace
 }  // namespace quarry::early

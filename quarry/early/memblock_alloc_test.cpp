@@ -89,6 +89,32 @@ TEST(the_minimum_is_dropped_by_who_may_and_by_nobody_else) {
   expect_at(m.phys_alloc_try_nid(high, "x"), 4 * kPage);
 }
 
+// Bottom-up with room everywhere, so that each thing that is not looked at shows.
+TEST(each_form_looks_at_what_it_names_and_at_nothing_else) {
+  World<> world{{.low_limit = PhysAddr{4 * kPage}, .direction = Direction::bottom_up}};
+  Memblock& m = world.memblock;
+  expect_done(m.add(pages(1, 16), "ram", Flags::none, NodeId{0}));
+  expect_done(m.add(pages(16, 32), "ram", Flags::none, NodeId{1}));
+  const Request all{.size = kOne,
+                    .alignment = kOne,
+                    .min = PhysAddr{4 * kPage},
+                    .max = PhysAddr{30 * kPage},
+                    .node = NodeId{1}};
+  expect_at(m.find_in_range(all), 4 * kPage);
+  expect_at(m.find_in_range_node(all, Flags::none), 16 * kPage);
+  expect_at(m.phys_alloc_range(all, "any node"), 4 * kPage);
+  expect_at(m.phys_alloc_try_nid(all, "the node, anywhere"), 16 * kPage);
+  expect_at(m.alloc_from(kOne, kOne, PhysAddr{8 * kPage}, "x"), 8 * kPage);
+  expect_at(m.alloc_node(kOne, kOne, NodeId{1}, "x"), 17 * kPage);
+  expect_at(m.alloc(kOne, kOne, "x"), kPage);
+  m.set_direction(Direction::top_down);
+  expect_at(m.alloc_low(kOne, kOne, "x"), 3 * kPage);
+  expect_at(m.phys_alloc_try_nid({.size = kOne, .alignment = kOne, .max = PhysAddr{20 * kPage}}, "x"),
+            31 * kPage);
+  expect_at(m.phys_alloc_try_nid({.size = kOne, .alignment = kOne, .min = PhysAddr{31 * kPage}}, "x"),
+            30 * kPage);
+}
+
 TEST(unmapped_driver_managed_and_avoided_memory_is_never_taken) {
   World<> world{{.movable_node = MovableNode::on}};
   Memblock& m = world.memblock;

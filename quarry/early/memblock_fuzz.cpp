@@ -5,19 +5,36 @@
 
 #include "tests/memblock_lockstep.hpp"
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+namespace {
+
+template <class Both>
+int run(const std::uint8_t* data, std::size_t size) {
   using namespace quarry::early;
-  constexpr std::size_t cells = 64;
-  if (size == 0) return 0;
-  Lockstep<cells, 1024> both{std::size_t{3} + data[0] % 16u};
-  if (!both.step({.verb = Verb::add, .range = {1, cells}}).empty()) std::abort();
+  Both both{std::size_t{3} + (data[0] & 15u)};
+  if (both.step({.verb = Verb::add, .range = {1, Both::kCellCount}}) != nullptr) std::abort();
   for (std::size_t at = 1; at + 8 <= size; at += 8) {
     std::uint8_t raw[8];
     std::memcpy(raw, data + at, sizeof raw);
-    const std::string differs = both.step(step_from<cells>(raw));
-    if (differs.empty()) continue;
-    std::printf("after %zu steps: %s\n", at / 8 + 1, differs.c_str());
+    const char* const differs = both.step(step_from<Both::kCellCount>(raw));
+    if (differs == nullptr) continue;
+    std::printf("after %zu steps: %s\n", at / 8 + 1, differs);
     std::abort();
   }
   return 0;
+}
+
+// From below 4 GiB to above it.
+constexpr std::uint64_t kAcross4G = (std::uint64_t{1} << 32) - (std::uint64_t{32} << 10);
+
+}  // namespace
+
+// The first byte says how small the tables are and where the cells lie.
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace quarry::early;
+  if (size == 0) return 0;
+  switch (data[0] >> 6) {
+    case 0: return run<Lockstep<64, 1024, kAcross4G>>(data, size);
+    case 1: return run<Lockstep<200, 512>>(data, size);
+    default: return run<Lockstep<64, 1024>>(data, size);
+  }
 }

@@ -127,6 +127,105 @@ TEST(the_memory_table_grows_too_and_reserves_its_place) {
   expect(!m.audit());
 }
 
+// 128 banks, of which the first has room for a table; the others are pages that do not touch.
+TEST(the_129th_bank_is_too_early_until_resizing_is_allowed) {
+  World<128> world;
+  Memblock& m = world.memblock;
+  const auto add_bank = [&](std::uint64_t i) { return m.add(pages(100 + 2 * i, 101 + 2 * i), "bank"); };
+  expect_done(m.add(pages(1, 9), "first"));
+  for (std::uint64_t i = 1; i < 127; ++i) expect_done(add_bank(i));
+  expect_equal(m.memory().count(), 127u);
+  expect_error(m.remove(pages(1, 2), "a removal wants room for two"), Error::too_early);
+  expect_error(m.mark_hotplug(pages(1, 2)), Error::too_early);
+  expect_error(m.set_node(pages(1, 2), NodeId{1}), Error::too_early);
+  expect_done(add_bank(127));
+  expect_equal(m.memory().count(), 128u);
+  expect_error(add_bank(128), Error::too_early);
+  expect_done(m.add(pages(100 + 2 * 64, 101 + 2 * 64), "what is there needs no room"));
+  expect_equal(m.memory().count(), 128u);
+  expect_equal(m.phys_mem_size().raw, 135 * kPage);
+  expect(m.reserved().empty());
+  m.allow_resize();
+  expect_done(add_bank(128));
+  // 256 regions of 24 bytes are two pages: the highest two that are free and touch.
+  expect_equal(m.memory().max(), 256u);
+  expect_equal(m.memory().count(), 129u);
+  expect_equal(m.reserved().count(), 1u);
+  expect(m.reserved()[0].range() == pages(7, 9));
+  expect(m.memory().view().data() == reinterpret_cast<const Region*>(world.at(7 * kPage)));
+  expect(!m.audit());
+}
+
+TEST(an_empty_table_counts_one_region_when_room_is_asked_for) {
+  World<2> world;
+  Memblock& m = world.memblock;
+  expect_error(m.free(pages(1, 2), "nothing is reserved"), Error::too_early);
+  expect_error(m.mark_nomap(pages(1, 2)), Error::too_early);
+  World<3> larger;
+  expect_done(larger.memblock.free(pages(1, 2), "nothing is reserved"));
+  expect_done(larger.memblock.mark_nomap(pages(1, 2)));
+}
+
+TEST(a_table_does_not_grow_above_the_current_limit) {
+  World<4> world;
+  Memblock& m = world.memblock;
+  m.allow_resize();
+  m.set_current_limit(PhysAddr{16 * kPage});
+  expect_done(m.add(pages(1, 32), "ram"));
+  expect_done(reserve_every_other(m, 0, 5));
+  expect(m.reserved().view().data() == reinterpret_cast<const Region*>(world.at(15 * kPage)));
+  // Nor where only what lies above the limit is free.
+  World<4> full;
+  full.memblock.allow_resize();
+  full.memblock.set_current_limit(PhysAddr{10 * kPage});
+  expect_done(full.memblock.add(pages(1, 32), "ram"));
+  expect_done(full.memblock.reserve(pages(1, 10), "all below"));
+  for (std::uint64_t i = 6; i < 9; ++i) expect_done(reserve_every_other(full.memblock, i, 1));
+  expect_error(reserve_every_other(full.memblock, 9, 1), Error::no_memory);
+  expect_equal(full.memblock.reserved().count(), 4u);
+}
+
+// A place of the kernel's size is too small for regions of a 64-bit Quarry: it is reserved, and not written to.
+TEST(a_place_for_smaller_regions_is_reserved_and_never_written) {
+  struct Spare {
+    alignas(Region) std::byte bytes[512 * sizeof(Region)];
+    static std::byte* take(void* self, std::size_t) noexcept { return static_cast<Spare*>(self)->bytes; }
+  } spare;
+  World<> mapped;
+  Region memory[4], reserved[128];
+  for (std::byte& byte : mapped_memory) byte = std::byte{0xa5};
+  Memblock without{{.region_bytes = Bytes{12}}, {memory, reserved}, {&mapped, &World<>::map}};
+  without.allow_resize();
+  expect_done(without.add(pages(1, 32), "ram"));
+  expect_done(without.add(pages(100, 1000), "more"));
+  without.set_current_limit(PhysAddr{32 * kPage});
+  for (std::uint64_t i = 0; i < 128; ++i) expect_done(without.reserve(pages(100 + 2 * i, 101 + 2 * i), "r"));
+  expect_error(without.reserve(pages(900, 901), "no spare storage"), Error::no_room);
+  expect_equal(without.reserved().count(), 128u);
+  Memblock with{{.region_bytes = Bytes{12}, .spare = {&spare, &Spare::take}},
+                {memory, reserved},
+                {&mapped, &World<>::map}};
+  with.allow_resize();
+  expect_done(with.add(pages(1, 32), "ram"));
+  for (std::uint64_t i = 0; i < 129; ++i) expect_done(with.reserve(pages(100 + 2 * i, 101 + 2 * i), "r"));
+  expect(with.is_reserved(PhysAddr{31 * kPage}) && !with.is_reserved(PhysAddr{30 * kPage}));
+  expect(with.reserved().view().data() == reinterpret_cast<const Region*>(spare.bytes));
+  for (std::uint64_t i = 0; i < kPage; ++i) expect(*World<>::at(31 * kPage + i) == std::byte{0xa5});
+}
+
+TEST(a_limit_grows_a_full_table_as_a_removal_does) {
+  World<4> world;
+  Memblock& m = world.memblock;
+  m.allow_resize();
+  expect_done(m.add(pages(1, 32), "ram"));
+  expect_done(reserve_every_other(m, 0, 3));
+  expect_done(m.enforce_memory_limit(Bytes{28 * kPage}));
+  expect_equal(m.reserved().max(), 8u);
+  expect_equal(world.ears.count(Action::grow), 1u);
+  expect_equal(m.end_of_dram().raw, 29 * kPage);
+  expect(!m.audit());
+}
+
 TEST(a_temporary_reservation_ends_with_its_scope_unless_it_is_kept) {
   World<> world;
   Memblock& m = world.memblock;

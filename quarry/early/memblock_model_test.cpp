@@ -1,40 +1,45 @@
-// Memblock against a table of cells: random operations, and all sequences of three.
+// Memblock against a table of cells: random operations, all short sequences, and large tables. What
+// takes longer is in tests/early_proof.cpp.
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
-#include <chrono>
 #include <cstdio>
 
-#include "tests/memblock_lockstep.hpp"
+#include "tests/memblock_exhaustive.hpp"
+#include "tests/memblock_growth.hpp"
 
 namespace quarry::early {
 namespace {
 
 constexpr std::size_t kCells = 64;
 constexpr std::uint64_t kQuarterPage = 1024;
-using SmallCells = Lockstep<kCells, kQuarterPage>;
+// From below 4 GiB to above it.
+constexpr std::uint64_t kAcross4G = (std::uint64_t{1} << 32) - 32 * kQuarterPage;
 
-template <std::size_t kCount, std::uint64_t kBytes>
-void run_random_steps(Lockstep<kCount, kBytes>& both, int length) {
+template <class Both>
+void run_random_steps(Both& both, int length) {
   const auto bytes = *rc::gen::resize(
       length, rc::gen::container<std::vector<std::array<std::uint8_t, 8>>>(
                   rc::gen::container<std::array<std::uint8_t, 8>>(rc::gen::arbitrary<std::uint8_t>())));
   for (std::size_t i = 0; i < bytes.size(); ++i) {
     std::uint8_t raw[8];
     std::copy(bytes[i].begin(), bytes[i].end(), raw);
-    const std::string differs = both.step(step_from<kCount>(raw));
-    if (!differs.empty()) RC_FAIL("step " + std::to_string(i) + ": " + differs);
+    if (const char* differs = both.step(step_from<Both::kCellCount>(raw)))
+      RC_FAIL("step " + std::to_string(i) + ": " + differs);
   }
 }
 
+template <std::uint64_t kBase>
 void run_random_steps(std::size_t regions) {
-  SmallCells both{regions};
-  RC_ASSERT(both.step({.verb = Verb::add, .range = {2, kCells}}) == "");
+  Lockstep<kCells, kQuarterPage, kBase> both{regions};
+  RC_ASSERT(both.step({.verb = Verb::add, .range = {2, kCells}}) == nullptr);
   run_random_steps(both, 400);
 }
 
-RC_GTEST_PROP(MemblockModel, RandomOperationsDoWhatTheCellsSay, ()) { run_random_steps(256); }
-RC_GTEST_PROP(MemblockModel, TablesThatGrowOnTheWayChangeNothingElse, ()) { run_random_steps(3); }
+RC_GTEST_PROP(MemblockModel, RandomOperationsDoWhatTheCellsSay, ()) { run_random_steps<0>(256); }
+RC_GTEST_PROP(MemblockModel, TablesThatGrowOnTheWayChangeNothingElse, ()) { run_random_steps<0>(3); }
+RC_GTEST_PROP(MemblockModel, Across4GiBItIsTheSame, ()) { run_random_steps<kAcross4G>(256); }
+RC_GTEST_PROP(MemblockModel, AndTablesGrowThereAsWell, ()) { run_random_steps<kAcross4G>(3); }
 
 // Every other cell is reserved, so that the table has nine rings; steps begin in the first ones.
 RC_GTEST_PROP(MemblockModel, LargeTablesDoWhatTheCellsSay, ()) {
@@ -42,68 +47,83 @@ RC_GTEST_PROP(MemblockModel, LargeTablesDoWhatTheCellsSay, ()) {
   Lockstep<many_cells, kQuarterPage> both{700};
   both.apply({.verb = Verb::add, .range = {4, many_cells}});
   for (std::size_t i = 5; i < many_cells; i += 2) both.apply({.verb = Verb::reserve, .range = {i, i + 1}});
-  RC_ASSERT(both.compare_tables() == "");
+  RC_ASSERT(both.compare_tables() == nullptr);
   run_random_steps(both, 60);
 }
 
-// The operations of the exhaustive test: each range of six pages with each verb that takes one, and
-// allocations of one to three pages.
-constexpr std::size_t kPages = 7;  // page 0 is there, but never memory
-using Pages = Lockstep<kPages, 4096>;
+TEST(MemblockModel, TablesOfTenThousandRegionsGrowWhereTheyBelong) { EXPECT_EQ(grow_to(10'000), nullptr); }
 
-std::vector<Step> all_steps() {
-  std::vector<Step> steps;
-  for (std::size_t begin = 1; begin < kPages; ++begin)
-    for (std::size_t end = begin + 1; end <= kPages; ++end) {
-      const CellRange range{begin, end};
-      for (const Verb verb : {Verb::remove, Verb::reserve, Verb::free, Verb::mark_hotplug, Verb::mark_mirror,
-                              Verb::mark_nomap, Verb::clear_nomap})
-        steps.push_back({.verb = verb, .range = range});
-      steps.push_back({.verb = Verb::add, .range = range, .node = NodeId{0}});
-      steps.push_back({.verb = Verb::set_node, .range = range, .node = NodeId{1}});
-    }
-  for (const NodeId node : {kAnyNode, NodeId{0}, NodeId{1}})
-    for (std::size_t size = 1; size <= 3; ++size)
-      for (const Verb verb : {Verb::alloc_try_nid, Verb::alloc_exact})
-        if (verb != Verb::alloc_exact || node != kAnyNode)
-          steps.push_back({.verb = verb, .node = node, .size = size});
-  return steps;
+// --- All of something ------------------------------------------------------------------------------------
+
+template <std::size_t kPages>
+using Pages = Lockstep<kPages + 1, 4096>;
+
+void expect_covered(const Coverage& seen) {
+  EXPECT_EQ(seen.wrong, nullptr) << seen.wrong;
+  for (const Step& step : seen.how) print(step);
+  std::printf("%zu operations, %.3f million transitions, %.3f million distinct states\n", seen.operations,
+              static_cast<double>(seen.transitions) / 1e6, static_cast<double>(seen.states) / 1e6);
 }
 
-// Six pages of memory of two nodes, the second one's last page hotpluggable and avoided.
-void populate(Pages& both, bool bottom_up) {
-  both.apply({.verb = Verb::add, .range = {1, 4}, .node = NodeId{0}});
-  both.apply({.verb = Verb::add, .range = {4, 7}, .node = NodeId{1}});
-  both.apply({.verb = Verb::mark_hotplug, .range = {6, 7}});
-  both.apply({.verb = Verb::toggle_movable_node});
-  if (bottom_up) both.apply({.verb = Verb::turn_around});
+TEST(MemblockModel, AllSequencesOfTwoOperationsOnSixPages) {
+  const std::vector<Step> steps = steps_about(Theme::everything, 6);
+  for (const Direction direction : {Direction::top_down, Direction::bottom_up}) {
+    Pages<6> both{16};
+    populate(both, direction);
+    const Coverage seen = Sequences{both, steps, 2}.run();
+    expect_covered(seen);
+    EXPECT_EQ(seen.sequences, steps.size() * steps.size());
+  }
 }
 
-TEST(MemblockModel, AllSequencesOfThreeOperationsOnSixPages) {
-  const std::vector<Step> steps = all_steps();
-  const auto started = std::chrono::steady_clock::now();
-  std::uint64_t sequences = 0;
-  for (const Step& first : steps)
-    for (const Step& second : steps) {
-      // Every other pair runs bottom-up, and the pair itself is looked at with the first third step.
-      Pages both{16};
-      populate(both, (sequences & 1) != 0);
-      ASSERT_EQ(both.step(first), "");
-      ASSERT_EQ(both.step(second), "");
-      for (const Step& third : steps) {
-        Pages again{16};
-        populate(again, (sequences & 1) != 0);
-        again.apply(first);
-        again.apply(second);
-        again.apply(third);
-        ASSERT_EQ(again.compare_tables(), "");
-        ++sequences;
-      }
+TEST(MemblockModel, AllSequencesOfThreeOperationsOnThreePages) {
+  const std::vector<Step> steps = steps_about(Theme::everything, 3);
+  Pages<3> both{16};
+  populate(both, Direction::top_down);
+  const Coverage seen = Sequences{both, steps, 3}.run();
+  expect_covered(seen);
+  EXPECT_EQ(seen.sequences, steps.size() * steps.size() * steps.size());
+}
+
+TEST(MemblockModel, AllDistinctStatesOfThreePagesThreeOperationsDeep) {
+  const std::vector<Step> steps = steps_about(Theme::everything, 3);
+  Pages<3> both{16};
+  populate(both, Direction::top_down);
+  const Coverage seen = States{both, steps, 1'000'000}.run(3);
+  expect_covered(seen);
+  EXPECT_TRUE(seen.is_whole);
+  EXPECT_EQ(seen.states_by_depth.size(), 4u);
+}
+
+// The exhaustive tests must be able to fail: this Memblock forgets a page of each range that it frees.
+struct Forgetful : Pages<3> {
+  using Pages<3>::Pages;
+  const char* step_tables(Step step) {
+    if (step.verb == Verb::free && step.range.end > step.range.begin + 1) {
+      Pages<3>::apply({.verb = Verb::free, .range = {step.range.begin, step.range.end - 1}});
+      return compare_with(step);
     }
-  const auto took = std::chrono::steady_clock::now() - started;
-  std::printf("%zu operations, %llu sequences of three, %lld ms\n", steps.size(),
-              static_cast<unsigned long long>(sequences),
-              static_cast<long long>(std::chrono::duration_cast<std::chrono::milliseconds>(took).count()));
+    return Pages<3>::step_tables(step);
+  }
+  const char* compare_with(const Step& step) const {
+    Model want = model();
+    want.free(step.range);
+    return want.is_reserved(memblock().reserved().view()) ? nullptr : "reserved differs";
+  }
+};
+
+TEST(MemblockModel, WhoForgetsAPageIsFoundOut) {
+  const std::vector<Step> steps = steps_about(Theme::nodes, 3);
+  Forgetful both{16};
+  populate(both, Direction::top_down);
+  const Coverage sequences = Sequences<Forgetful>{both, steps, 2}.run();
+  ASSERT_NE(sequences.wrong, nullptr);
+  EXPECT_EQ(sequences.how.size(), 2u);
+  Forgetful again{16};
+  populate(again, Direction::top_down);
+  const Coverage states = States<Forgetful>{again, steps, 1000}.run(2);
+  ASSERT_NE(states.wrong, nullptr);
+  EXPECT_EQ(states.how.size(), 2u);
 }
 
 }  // namespace

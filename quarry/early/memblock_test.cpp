@@ -89,6 +89,26 @@ TEST(questions_about_ranges_answer_as_linux_does) {
   expect_error(m.search_pfn_nid(Pfn{UINT64_MAX}), Error::not_found);
 }
 
+TEST(a_frames_region_is_told_in_frames_of_which_the_first_may_be_half) {
+  World<> world;
+  Memblock& m = world.memblock;
+  expect_done(m.add(bytes(kPage + 1, 4 * kPage + 1), "ram", Flags::none, NodeId{1}));
+  const auto found = m.search_pfn_nid(Pfn{2});
+  expect(found && found.value().pages == PfnRange{Pfn{1}, Pfn{4}} && found.value().node == NodeId{1});
+  expect(static_cast<bool>(m.search_pfn_nid(Pfn{4})));
+  expect_error(m.search_pfn_nid(Pfn{1}), Error::not_found);  // its first byte is no memory
+}
+
+TEST(memory_ends_with_its_last_region_wherever_that_is) {
+  World<> world;
+  Memblock& m = world.memblock;
+  expect_equal(m.end_of_dram().raw, 0u);
+  expect_done(m.add(pages(8, 9), "high"));
+  expect_done(m.add(pages(1, 3), "low"));
+  expect_equal(m.start_of_dram().raw, kPage);
+  expect_equal(m.end_of_dram().raw, 9 * kPage);
+}
+
 TEST(physmem_is_a_table_of_its_own_or_absent) {
   World<> world;
   expect_done(world.memblock.physmem_add(pages(0, 9), "all"));

@@ -72,8 +72,11 @@ TEST(limits_hold_on_every_rung) {
 TEST(mirrored_memory_is_used_up_first) {
   NobootmemWorld on{{}, {.kernelcore_mirror = KernelcoreMirror::on}};
   expect_done(on.world.memblock.mark_mirror(pages(8, 10)));
+  for (std::byte& byte : mapped_memory) byte = std::byte{0xa5};
   expect_at(on.nobootmem.alloc(of(2), "a"), 8 * kPage);
+  expect(*World<>::at(10 * kPage - 1) == std::byte{0} && *World<>::at(31 * kPage) == std::byte{0xa5});
   expect_at(on.nobootmem.alloc(of(2), "b"), 30 * kPage);
+  expect(*World<>::at(31 * kPage) == std::byte{0});
 }
 
 TEST(what_nobootmem_allocates_is_zeroed_or_not_taken) {
