@@ -1,5 +1,6 @@
 // quarry/boot/arm.cpp: the flow of 32-bit arm, in Linux's order.
 #include "quarry/boot/arm_steps.hpp"
+#include "quarry/boot/bootmem.hpp"
 
 namespace quarry::boot {
 namespace {
@@ -18,15 +19,20 @@ constexpr Step kSteps[] = {
      arm::adjust_lowmem_bounds},
     {"paging_init", "low memory is mapped, all of it can be allocated", arm::paging_init},
     {"zone_sizes_init", "low and high memory become zones, page descriptors are allocated",
-     arm::zone_sizes_init},
-    {"unflatten_device_tree", "the tree becomes a tree of structures", arm::unflatten},
+     arm::zone_sizes_init, Asks::allocator},
+    {"unflatten_device_tree", "the tree becomes a tree of structures", arm::unflatten, Asks::allocator},
     {"reserve_crashkernel", "memory for a crash kernel is set aside", arm::reserve_crashkernel},
-    {"setup_per_cpu_areas", "per-CPU areas are allocated", arm::setup_per_cpu_areas},
-    {"mm_init", "the last boot-time allocations", arm::mm_init},
+    {"setup_per_cpu_areas", "per-CPU areas are allocated", arm::setup_per_cpu_areas, Asks::allocator},
+    {"mm_init", "the last boot-time allocations", arm::mm_init, Asks::allocator},
 };
+
+constexpr auto kWithBootmem = with_bootmem(kSteps);
 
 }  // namespace
 
-std::span<const Step> arm_steps() noexcept { return kSteps; }
+std::span<const Step> arm_steps(EarlyChoice early) noexcept {
+  if (early == EarlyChoice::bootmem) return kWithBootmem;
+  return kSteps;
+}
 
 }  // namespace quarry::boot

@@ -1,5 +1,6 @@
 // quarry/boot/arm64.cpp: the flow of arm64, in Linux's order.
 #include "quarry/boot/arm64_steps.hpp"
+#include "quarry/boot/bootmem.hpp"
 
 namespace quarry::boot {
 namespace {
@@ -19,16 +20,21 @@ constexpr Step kSteps[] = {
     {"arch_numa_init", "memory gets its nodes", arm64::numa_init},
     {"dma_pernuma_cma_reserve", "areas for gigantic pages and for each node are set aside",
      arm64::early_areas},
-    {"sparse_init", "page descriptors are allocated", arm64::sparse_init},
+    {"sparse_init", "page descriptors are allocated", arm64::sparse_init, Asks::allocator},
     {"zone_sizes_init", "devices' reach decides where zones end", arm64::zone_sizes_init},
     {"dma_contiguous_reserve", "the default CMA area is set aside", arm64::reserve_cma},
     {"reserve_crashkernel", "memory for a crash kernel is set aside", arm64::reserve_crashkernel},
-    {"setup_per_cpu_areas", "per-CPU areas are allocated", arm64::setup_per_cpu_areas},
-    {"mm_init", "the last boot-time allocations", arm64::mm_init},
+    {"setup_per_cpu_areas", "per-CPU areas are allocated", arm64::setup_per_cpu_areas, Asks::allocator},
+    {"mm_init", "the last boot-time allocations", arm64::mm_init, Asks::allocator},
 };
+
+constexpr auto kWithBootmem = with_bootmem(kSteps);
 
 }  // namespace
 
-std::span<const Step> arm64_steps() noexcept { return kSteps; }
+std::span<const Step> arm64_steps(EarlyChoice early) noexcept {
+  if (early == EarlyChoice::bootmem) return kWithBootmem;
+  return kSteps;
+}
 
 }  // namespace quarry::boot

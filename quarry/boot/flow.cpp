@@ -1,5 +1,6 @@
 #include "quarry/boot/flow.hpp"
 
+#include "quarry/early/bootmem.hpp"
 #include "quarry/early/memblock.hpp"
 
 namespace quarry::boot {
@@ -22,7 +23,12 @@ TextView name_of(HookPoint point) noexcept {
     case HookPoint::node_data: return "node_data";
     case HookPoint::unflatten: return "unflatten";
     case HookPoint::memmap: return "memmap";
+    case HookPoint::devices: return "devices";
+    case HookPoint::resources: return "resources";
+    case HookPoint::command_line: return "command_line";
     case HookPoint::percpu: return "percpu";
+    case HookPoint::late_log_buffer: return "late_log_buffer";
+    case HookPoint::hashes: return "hashes";
     case HookPoint::late: return "late";
   }
   return "";
@@ -67,11 +73,16 @@ Bytes largest_hole(const early::Memblock& memblock) noexcept {
   return largest;
 }
 
-std::span<const Step> steps_of(Arch arch) noexcept {
+Bytes largest_hole(const State& state) noexcept {
+  const early::Bootmem* const bootmem = state.allocator.bootmem();
+  return bootmem != nullptr ? bootmem->stats().largest_free : largest_hole(state.memblock);
+}
+
+std::span<const Step> steps_of(Arch arch, EarlyChoice early) noexcept {
   switch (arch) {
-    case Arch::x86_64: return x86_64_steps();
-    case Arch::arm64: return arm64_steps();
-    case Arch::arm: return arm_steps();
+    case Arch::x86_64: return x86_64_steps(early);
+    case Arch::arm64: return arm64_steps(early);
+    case Arch::arm: return arm_steps(early);
     case Arch::riscv64: break;
   }
   return {};
@@ -90,7 +101,7 @@ Result<Done> run_step(State& state, const Step& step, const StepObserver& observ
 }
 
 Result<Done> run(State& state, const StepObserver& observer) noexcept {
-  const auto steps = steps_of(state.machine.arch);
+  const auto steps = steps_of(state.machine.arch, state.early);
   if (steps.empty()) return state.fail(Error::not_found, "there is no flow for this architecture");
   for (const Step& step : steps) {
     const auto done = run_step(state, step, observer);

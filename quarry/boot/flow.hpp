@@ -17,6 +17,8 @@
 #include "quarry/base/result.hpp"
 #include "quarry/base/text.hpp"
 #include "quarry/boot/machine.hpp"
+#include "quarry/early/bootmem_allocator.hpp"
+#include "quarry/early/current_allocator.hpp"
 #include "quarry/early/observer.hpp"
 #include "quarry/early/region.hpp"
 #include "quarry/numa/nodes.hpp"
@@ -34,14 +36,19 @@ struct State;
 
 // Where an embedder, or the model of Linux, allocates what it needs at that moment.
 enum class HookPoint : std::uint8_t {
-  page_tables,    // the direct map is about to be built (x86: init_mem_mapping; arm: paging_init)
-  log_buffer,     // setup_log_buf: the direct map stands, nothing else was allocated yet
-  numa_distance,  // the distance matrix was made: nodes.distance_count() squared bytes
-  node_data,      // nodes are registered: one pg_data_t for each node with memory, by id
-  unflatten,      // the device tree becomes a tree of structures
-  memmap,         // page descriptors: sparse_init, free_area_init
-  percpu,         // per-CPU areas
-  late,           // the last moment of memblock: hashes and whatever else is allocated by size of memory
+  page_tables,      // the direct map is about to be built (x86: init_mem_mapping; arm: paging_init)
+  log_buffer,       // setup_log_buf: the direct map stands, nothing else was allocated yet
+  numa_distance,    // the distance matrix was made: nodes.distance_count() squared bytes
+  node_data,        // nodes are registered: one pg_data_t for each node with memory, by id
+  unflatten,        // the device tree becomes a tree of structures
+  memmap,           // page descriptors: sparse_init, free_area_init
+  devices,          // x86: what ACPI says of timers and interrupts, acpi_boot_init and io_apic_init_mappings
+  resources,        // x86: the map becomes resources, e820__reserve_resources
+  command_line,     // copies of the command line, setup_command_line
+  percpu,           // per-CPU areas
+  late_log_buffer,  // options are parsed, processors counted: the second setup_log_buf
+  hashes,           // hash tables that are sized by memory, vfs_caches_init_early
+  late,             // the last moment of memblock: whatever else is allocated before the hand-over
 };
 TextView name_of(HookPoint point) noexcept;
 
@@ -104,6 +111,17 @@ struct HugepagesRequest {
   NodeId node = early::kAnyNode;
 };
 
+// Memory that comes back to the page allocator once the kernel runs.
+struct GivenBack {
+  enum class As : std::uint8_t {
+    free,  // free pages
+    used,  // pages that count as managed, and that their owner keeps (gigantic pages)
+  };
+  PhysRange range;
+  TextView owner;
+  As as = As::free;
+};
+
 // Something worth saying that no result shows. `printed` is what the kernel would print, in our words.
 struct Note {
   enum class Kind : std::uint8_t { printed, warning, not_modelled } kind = Kind::printed;
@@ -123,6 +141,16 @@ struct Failure {
   PhysRange where{};      // the memory that it is about; may be empty
 };
 
+// Which allocator serves a boot once its nodes are known; until then it is memblock in any case.
+enum class EarlyChoice : std::uint8_t { memblock, bootmem };
+
+// What a flow that goes on with bootmem needs; the others do not look at it.
+struct BootmemSetup {
+  early::DirectMap direct_map{};  // at least where bitmaps may lie, which is all of low memory
+  early::Observer observer{};     // of bootmem alone: its events are not memblock's
+  early::BootmemContents contents = early::BootmemContents::zeroed;
+};
+
 // One machine on its way from description to memory system. Nothing here is global; all lists live in `arena`.
 struct State {
   const Machine& machine;
@@ -131,6 +159,10 @@ struct State {
   map::E820Map& map;  // x86: the kernel's own e820 table; elsewhere unused
   early::Observer observer{};
   Hooks hooks{};
+  EarlyChoice early = EarlyChoice::memblock;
+  BootmemSetup bootmem{};
+  // What hooks and the embedder's metadata ask for memory.
+  early::CurrentAllocator allocator{memblock};
 
   numa::Nodes nodes{
       arena, numa::Config{.max_nodes = machine.limits.max_nodes, .page = machine.geometry.page_size()}};
@@ -157,6 +189,7 @@ struct State {
   ArenaList<ReservedMemory> reserved_memory{};
   ArenaList<CmaArea> cma{};
   ArenaList<HugepagesRequest> hugepages{};
+  ArenaList<GivenBack> given_back{};  // beside initrd and init memory, in the order in which they come back
   ArenaList<Note> notes{};
   Failure failure{};      // meaningful once a step has failed
   const char* step = "";  // name of the running step
@@ -171,19 +204,25 @@ struct State {
 //
 // Cost      O(regions).
 Bytes largest_hole(const early::Memblock& memblock) noexcept;
+// The same of the allocator that is in use.
+Bytes largest_hole(const State& state) noexcept;
+
+// Whom a step asks for memory: memblock by name, or State::allocator, which may be bootmem by then.
+enum class Asks : std::uint8_t { memblock, allocator };
 
 // One stage of a flow.
 struct Step {
   const char* name;   // the Linux function it stands for
   const char* about;  // one clause for people
   Result<Done> (*run)(State& state) noexcept;
+  Asks asks = Asks::memblock;
 };
 
 // The flow of an architecture in order; empty for one that has no flow.
-std::span<const Step> steps_of(Arch arch) noexcept;
-std::span<const Step> x86_64_steps() noexcept;  // boot/x86_64.cpp
-std::span<const Step> arm64_steps() noexcept;   // boot/arm64.cpp
-std::span<const Step> arm_steps() noexcept;     // boot/arm.cpp
+std::span<const Step> steps_of(Arch arch, EarlyChoice early = EarlyChoice::memblock) noexcept;
+std::span<const Step> x86_64_steps(EarlyChoice early) noexcept;  // boot/x86_64.cpp
+std::span<const Step> arm64_steps(EarlyChoice early) noexcept;   // boot/arm64.cpp
+std::span<const Step> arm_steps(EarlyChoice early) noexcept;     // boot/arm.cpp
 
 // Told before and after every step; either may be absent.
 struct StepObserver {

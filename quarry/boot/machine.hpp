@@ -48,14 +48,15 @@ struct Limits {
   bool has_numa_emulation = false;  // x86: CONFIG_NUMA_EMU, numa=fake=
   Bytes real_mode_size{28672};      // x86: the trampoline under 1M
   bool has_cma = false;
-  Bytes cma_size{0};                           // CMA_SIZE_MBYTES
-  Bytes cma_alignment{0};                      // 2^CMA_ALIGNMENT pages at most; 0: pageblock
-  unsigned max_nodes = 1024;                   // 1 << NODES_SHIFT
-  std::size_t max_map_entries = 0;             // 0: no limit. Linux's e820 table: 128 + 3 * 1024
-  std::size_t max_reserved_nodes = 0;          // 0: no limit. Linux: 64
-  std::size_t initial_memory_regions = 128;    // capacity of memblock's first table of memory
-  std::size_t initial_reserved_regions = 128;  // and of reservations
-  Bytes region_bytes{24};                      // size of a struct memblock_region
+  Bytes cma_size{0};                   // CMA_SIZE_MBYTES
+  Bytes cma_alignment{0};              // 2^CMA_ALIGNMENT pages at most; 0: pageblock
+  unsigned max_nodes = 1024;           // 1 << NODES_SHIFT
+  std::size_t max_map_entries = 0;     // 0: no limit. Linux's e820 table: 128 + 3 * 1024
+  std::size_t max_reserved_nodes = 0;  // 0: no limit. Linux: 64
+  // Capacity of memblock's first tables, of memory and of reservations. 0: as many as the description may need.
+  std::size_t initial_memory_regions = 128;
+  std::size_t initial_reserved_regions = 128;
+  Bytes region_bytes{24};  // size of a struct memblock_region
 };
 
 // A node of memory that the description adds by hand: `--memory BASE+SIZE`.
@@ -68,6 +69,8 @@ struct Machine {
   TextView model;
   TextView command_line;
   unsigned cpus = 1;
+  bool has_gigabyte_pages = true;      // x86: one entry of a table may map 1 GiB
+  unsigned interrupt_controllers = 1;  // x86: I/O interrupt controllers that ACPI's MADT lists
 
   // The firmware's map in its own order (x86), or the EFI map translated to it (arm64 with UEFI).
   std::span<const firmware::MapEntry> map;

@@ -1,12 +1,15 @@
 // quarry/boot/x86_64.cpp: the order of x86_64's boot, as setup_arch of Linux 6.1 has it.
-#include "quarry/boot/flow.hpp"
+#include "quarry/boot/bootmem.hpp"
 #include "quarry/boot/x86_steps.hpp"
 
 namespace quarry::boot {
 namespace {
 
-Result<Done> setup_per_cpu_areas(State& state) noexcept { return state.hooks.call(HookPoint::percpu, state); }
-Result<Done> mm_init(State& state) noexcept { return state.hooks.call(HookPoint::late, state); }
+// A moment at which Linux only allocates.
+template <HookPoint kPoint>
+Result<Done> hook(State& state) noexcept {
+  return state.hooks.call(kPoint, state);
+}
 
 constexpr Step kSteps[] = {
     {"early_reserve_memory", "reserve kernel, first 64K, initrd, setup_data and BIOS",
@@ -31,13 +34,26 @@ constexpr Step kSteps[] = {
     {"acpi_boot_table_init", "reserve the ACPI tables", x86::acpi_boot_table_init},
     {"initmem_init", "register nodes", x86::initmem_init},
     {"reserve_crashkernel", "set memory aside for a crash kernel", x86::reserve_crashkernel},
-    {"zone_sizes_init", "page descriptors, and where zones end", x86::zone_sizes_init},
-    {"setup_per_cpu_areas", "place the per-CPU areas", setup_per_cpu_areas},
-    {"mm_init", "the last allocations before the hand-over", mm_init},
+    {"zone_sizes_init", "page descriptors, and where zones end", x86::zone_sizes_init, Asks::allocator},
+    {"acpi_boot_init", "resources of timers and interrupt controllers", hook<HookPoint::devices>,
+     Asks::allocator},
+    {"e820__reserve_resources", "the map becomes resources", hook<HookPoint::resources>, Asks::allocator},
+    {"setup_command_line", "copies of the command line", hook<HookPoint::command_line>, Asks::allocator},
+    {"setup_per_cpu_areas", "place the per-CPU areas", hook<HookPoint::percpu>, Asks::allocator},
+    {"setup_log_buf (late)", "options are parsed; many processors want a larger log buffer",
+     hook<HookPoint::late_log_buffer>, Asks::allocator},
+    {"vfs_caches_init_early", "hash tables that are sized by memory", hook<HookPoint::hashes>,
+     Asks::allocator},
+    {"mm_init", "the last allocations before the hand-over", hook<HookPoint::late>, Asks::allocator},
 };
+
+constexpr auto kWithBootmem = with_bootmem(kSteps);
 
 }  // namespace
 
-std::span<const Step> x86_64_steps() noexcept { return kSteps; }
+std::span<const Step> x86_64_steps(EarlyChoice early) noexcept {
+  if (early == EarlyChoice::bootmem) return kWithBootmem;
+  return kSteps;
+}
 
 }  // namespace quarry::boot

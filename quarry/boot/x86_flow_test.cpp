@@ -60,7 +60,7 @@ TEST(an_architecture_without_a_flow_says_so) {
 TEST(hooks_are_called_at_linuxs_moments) {
   TestMachine pc;
   struct Calls {
-    HookPoint at[8];
+    HookPoint at[16];
     unsigned count = 0;
   } calls;
   pc.state.hooks = {&calls, [](void* self, HookPoint point, State&) noexcept -> Result<Done> {
@@ -69,11 +69,40 @@ TEST(hooks_are_called_at_linuxs_moments) {
                       return point == HookPoint::percpu ? Result<Done>{Error::no_memory} : Done{};
                     }};
   expect_equal(run(pc.state).error(), Error::no_memory);
-  expect_equal(calls.count, 5u);
+  expect_equal(calls.count, 8u);
   expect(calls.at[0] == HookPoint::page_tables && calls.at[1] == HookPoint::log_buffer);
   expect(calls.at[2] == HookPoint::node_data && calls.at[3] == HookPoint::memmap);
+  expect(calls.at[4] == HookPoint::devices && calls.at[5] == HookPoint::resources);
+  expect(calls.at[6] == HookPoint::command_line && calls.at[7] == HookPoint::percpu);
   expect(TextView{pc.state.failure.step} == "setup_per_cpu_areas");
   expect(name_of(HookPoint::percpu) == "percpu" && name_of(Arch::arm) == "arm");
+}
+
+TEST(what_leads_to_the_acpi_tables_is_not_kept) {
+  TestMachine pc;
+  const Machine::Table tables[] = {{range(512 * kM, 512 * kM + 20), "RSDP"},
+                                   {range(513 * kM, 513 * kM + 52), "RSDT"},
+                                   {range(514 * kM, 514 * kM + 116), "FACP"}};
+  pc.machine.acpi_tables = tables;
+  expect(pc.boots());
+  expect(pc.memblock.is_reserved(PhysAddr{514 * kM}));
+  expect(!pc.memblock.is_reserved(PhysAddr{512 * kM}) && !pc.memblock.is_reserved(PhysAddr{513 * kM}));
+}
+
+TEST(boot_services_come_back_unless_debugging_keeps_them) {
+  constexpr firmware::UefiDescriptor map[] = {
+      {firmware::UefiType::boot_services_data, PhysAddr{512 * kM}, 256, 0},
+      {firmware::UefiType::boot_services_code, PhysAddr{0x90000}, 4, 0}};
+  for (const TextView line : {"", "efi=runtime,debug"}) {
+    TestMachine pc;
+    pc.machine.efi_map = map;
+    pc.machine.command_line = line;
+    expect(pc.boots());
+    expect(pc.memblock.is_reserved(PhysAddr{512 * kM}));
+    // Those below 1M never do.
+    expect_equal(pc.state.given_back.size(), line.empty() ? 1u : 0u);
+    for (const GivenBack& part : pc.state.given_back) expect(part.range == range(512 * kM, 513 * kM));
+  }
 }
 
 TEST(a_map_of_one_entry_falls_back_to_the_older_bios_calls) {

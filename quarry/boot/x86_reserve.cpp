@@ -75,30 +75,6 @@ Result<Done> reserve_brk(State& state) noexcept {
   return reserve(state, state.machine.kernel.brk, "kernel brk");
 }
 
-Result<Done> efi_find_mirror(State& state) noexcept {
-  std::uint64_t mirrored = 0;
-  for (const firmware::UefiDescriptor& descriptor : state.machine.efi_map) {
-    const PhysRange range = PhysRange::sized(descriptor.base, descriptor.size());
-    if (!descriptor.has(firmware::UefiAttribute::kMoreReliable)) continue;
-    mirrored += range.size().raw;
-    const auto marked = state.memblock.mark_mirror(range);
-    if (!marked) return state.fail(marked.error(), "a mirror mark has no room in memblock's table");
-  }
-  if (mirrored == 0) return Done{};
-  return state.note(Note::Kind::printed, "bytes of mirrored memory", {}, mirrored);
-}
-
-Result<Done> efi_reserve_boot_services(State& state) noexcept {
-  for (const firmware::UefiDescriptor& descriptor : state.machine.efi_map) {
-    if (!firmware::is_boot_services(descriptor)) continue;
-    const PhysRange range = PhysRange::sized(descriptor.base, descriptor.size());
-    if (state.memblock.is_region_reserved(range)) continue;
-    const auto reserved = reserve(state, range, "EFI boot services");
-    if (!reserved) return reserved;
-  }
-  return Done{};
-}
-
 Result<Done> reserve_real_mode(State& state) noexcept {
   const Bytes size = state.machine.limits.real_mode_size;
   const PageSize page = state.machine.geometry.page_size();
@@ -150,8 +126,14 @@ Result<Done> reserve_initrd(State& state) noexcept {
   return state.note(Note::Kind::printed, "initrd moved into mapped memory", state.initrd.range);
 }
 
+// What leads to the tables (the pointer and the list) is not reserved itself: it is read once.
 Result<Done> acpi_boot_table_init(State& state) noexcept {
-  return reserve_all(state, state.machine.acpi_tables);
+  for (const Machine::Table& table : state.machine.acpi_tables) {
+    if (table.name == "RSDP" || table.name == "RSDT" || table.name == "XSDT") continue;
+    const auto reserved = reserve(state, table.range, table.name);
+    if (!reserved) return reserved;
+  }
+  return Done{};
 }
 
 }  // namespace quarry::boot::x86

@@ -2,6 +2,7 @@
 //
 //   map       e820 as firmware and user have it -> last_pfn            x86_map.cpp
 //   early     what is reserved where, and what moves                   x86_reserve.cpp
+//   EFI       mirrored memory, boot services                           x86_efi.cpp
 //   nodes     SRAT, or numa=fake, or one node over everything          x86_numa.cpp
 //
 // Each does what the Linux 6.1 function of its name does; what only its allocations do is a hook's.
@@ -35,6 +36,7 @@ Result<Done> early_reserve_memory(State& state) noexcept;
 Result<Done> efi_init(State& state) noexcept;
 Result<Done> reserve_brk(State& state) noexcept;
 Result<Done> efi_find_mirror(State& state) noexcept;
+// Those that nobody else needs come back when the kernel runs, unless efi=debug keeps them.
 Result<Done> efi_reserve_boot_services(State& state) noexcept;
 // The trampoline, and then all of the first 1M.
 Result<Done> reserve_real_mode(State& state) noexcept;

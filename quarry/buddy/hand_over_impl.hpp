@@ -50,10 +50,19 @@ void PageAllocator<G, Watcher>::accept(ZoneState& zone, PfnRange pages, ListEnd 
 template <Geometry G, class Watcher>
 Result<Done> PageAllocator<G, Watcher>::release(PfnRange pages, ListEnd end) noexcept {
   constexpr Pass passes[] = {Pass::look, Pass::apply};
+  const auto ranges = layout_->node_ranges;
+  std::size_t first = 0, count = ranges.size();  // the first range that ends above, of ascending ones
+  while (count != 0) {
+    const std::size_t half = count >> 1;
+    const bool is_below = ranges[first + half].span.end() <= pages.begin();
+    first += is_below ? half + 1 : 0;
+    count = is_below ? count - half - 1 : half;
+  }
   for (const Pass pass : passes)
-    for (const zones::NodeRange& range : layout_->node_ranges) {
+    for (const zones::NodeRange& range : ranges.subspan(first)) {
+      if (pages.end() <= range.span.begin()) break;
       const zones::Node* const home = node(range.node);
-      if (home == nullptr || !range.span.overlaps(pages)) continue;
+      if (home == nullptr) continue;
       for (std::uint32_t type = 0; type < zones::kZoneTypes; ++type) {
         const std::uint32_t zone = home->first_zone + type;
         const PfnRange piece = detail::common(detail::common(range.span, pages), zones_[zone].zone->span());
@@ -81,6 +90,23 @@ Result<Done> PageAllocator<G, Watcher>::release_cma(std::uint32_t zone, PfnRange
     set_pageblock(at, MigrateType::cma);
     if constexpr (!G.is_flat()) map_->set_touched(at);
     give_back(part_at(state, at), &map_->at(at), at, G.pageblock_order());
+  }
+  return Done{};
+}
+
+template <Geometry G, class Watcher>
+Result<Done> PageAllocator<G, Watcher>::release_used(std::uint32_t zone, PfnRange pages) noexcept {
+  constexpr Order whole = G.max_order();
+  if (zone >= zones_.size() || !is_aligned(pages.begin().raw, whole.pages().raw) ||
+      !is_aligned(pages.end().raw, whole.pages().raw))
+    return Error::bad_argument;
+  ZoneState& state = zones_[zone];
+  const Misuse misuse = release_misuse(state, pages);
+  if (misuse != Misuse::none) return refuse(pages.begin(), Order{0}, misuse);
+  state.zone->managed.raw += pages.size().raw;
+  for (Pfn at = pages.begin(); at < pages.end(); at = at + whole.pages()) {
+    if constexpr (!G.is_flat()) map_->set_touched(at);
+    map_->at(at).become_allocated(whole, part_at(state, at).index(), MigrateType::movable);
   }
   return Done{};
 }

@@ -55,6 +55,30 @@ TEST_ON_GEOMETRIES(release_puts_blocks_at_tails_so_that_the_lowest_go_first) {
                  Pfn{block * M::kBlock});
 }
 
+TEST_ON_GEOMETRIES(pages_in_use_from_the_start_are_managed_and_not_free) {
+  using M = TestMachine<G>;
+  M machine;
+  machine.add_zone(0, ZoneType::normal, 0, 4);
+  expect(static_cast<bool>(machine.start()));
+  auto& allocator = machine.allocator;
+  const std::uint32_t zone = M::zone(0, ZoneType::normal);
+  expect(static_cast<bool>(allocator.release(zone, M::blocks(0, 1))));
+  expect(static_cast<bool>(allocator.release_used(zone, M::blocks(2, 4))));
+  expect_equal(allocator.stats(zone).managed.raw, 3 * M::kBlock);
+  expect_equal(allocator.stats(zone).free.raw, M::kBlock);
+  expect(!allocator.audit());
+  // Not twice, not in parts, not elsewhere.
+  expect_equal(allocator.release_used(zone, M::blocks(3, 4)).error(), Error::bad_argument);
+  expect_equal(allocator.release_used(zone, {Pfn{M::kBlock}, Pfn{M::kBlock + 1}}).error(),
+               Error::bad_argument);
+  expect_equal(allocator.release_used(zone, M::blocks(4, 5)).error(), Error::bad_argument);
+  expect_equal(allocator.stats(zone).managed.raw, 3 * M::kBlock);
+  // Their owner gives them back like any other block.
+  expect(static_cast<bool>(allocator.free_pages(Pfn{2 * M::kBlock}, G.max_order())));
+  expect_equal(allocator.stats(zone).free.raw, 2 * M::kBlock);
+  expect(!allocator.audit());
+}
+
 TEST_ON_GEOMETRIES(release_at_heads_makes_the_last_go_first) {
   using M = TestMachine<G>;
   M machine;

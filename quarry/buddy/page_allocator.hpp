@@ -82,6 +82,11 @@ class PageAllocator {
   // Errors    bad_argument: as above, or not whole pageblocks. Nothing changed.
   // Source    Linux 6.1, "init_cma_reserved_pageblock".
   Result<Done> release_cma(std::uint32_t zone, PfnRange pages) noexcept;
+  // Counts blocks of the highest order as managed that were in use before there was an allocator and stay so.
+  //
+  // Errors    bad_argument: as above, or not whole blocks of the highest order. Nothing changed.
+  // Source    Linux 6.1, mm/hugetlb.c, "gather_bootmem_prealloc" (behaviour).
+  Result<Done> release_used(std::uint32_t zone, PfnRange pages) noexcept;
 
   // Computes the watermarks and the lowmem reserves of all zones from the pages managed now. Before the first call
   // all are 0.
