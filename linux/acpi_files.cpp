@@ -39,4 +39,21 @@ std::optional<Problem> read_slit(std::span<const std::byte> bytes, const std::st
   return std::nullopt;
 }
 
+// ACPI 6.5, 5.2.12: 44 bytes of head, then entries that begin with type and length; type 1 is an I/O APIC.
+std::optional<Problem> read_madt(std::span<const std::byte> bytes, const std::string& name,
+                                 MachineDescription& into) {
+  constexpr std::size_t head = 44, entry_head = 2;
+  constexpr std::byte io_apic{1};
+  if (bytes.size() < head) return unusable(name, "APIC", Error::truncated_table);
+  unsigned count = 0;
+  for (std::size_t at = head; at + entry_head <= bytes.size();) {
+    const std::size_t length = std::to_integer<std::size_t>(bytes[at + 1]);
+    if (length < entry_head || length > bytes.size() - at) return unusable(name, "APIC", Error::bad_table);
+    count += bytes[at] == io_apic;
+    at += length;
+  }
+  into.interrupt_controllers = count;
+  return std::nullopt;
+}
+
 }  // namespace quarry::lnx

@@ -1,4 +1,4 @@
-// linux/acpi_files.hpp: SRAT and SLIT from files into a description.
+// linux/acpi_files.hpp: SRAT, SLIT and MADT from files into a description.
 #pragma once
 
 #include <span>
@@ -12,6 +12,9 @@ namespace quarry::lnx {
 std::optional<Problem> read_srat(std::span<const std::byte> bytes, const std::string& name,
                                  MachineDescription& into);
 std::optional<Problem> read_slit(std::span<const std::byte> bytes, const std::string& name,
+                                 MachineDescription& into);
+// Of the MADT: how many I/O interrupt controllers it lists.
+std::optional<Problem> read_madt(std::span<const std::byte> bytes, const std::string& name,
                                  MachineDescription& into);
 
 }  // namespace quarry::lnx

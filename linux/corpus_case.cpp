@@ -221,15 +221,25 @@ std::optional<Problem> Reader::read_tables() {
     if (auto problem = read_srat(*srat, path("srat.bin"), machine)) return problem;
   if (const auto slit = files("slit.bin"))
     if (auto problem = read_slit(*slit, path("slit.bin"), machine)) return problem;
+  if (const auto madt = files("madt.bin"); madt && is_x86())
+    if (auto problem = read_madt(*madt, path("madt.bin"), machine)) return problem;
   return std::nullopt;
 }
 
 void Reader::read_processors() {
+  // QEMU's default processor maps 2 MiB at most, by four levels of tables; "max" has all that there is.
+  const bool has_all = text("cpu").starts_with("max");
+  machine.has_gigabyte_pages = has_all;
+  const auto levels = machine.kernel.config.find("CONFIG_PGTABLE_LEVELS");
+  if (is_x86() && has_all && levels != machine.kernel.config.end() && levels->second == "5")
+    machine.kernel.limits.phys_bits = 52;
   if (log.cpus && is_x86()) return;  // processors that may be plugged count, and only the log has them
-  if (const auto smp = file.contains("smp") ? number_of(file.at("smp")) : std::nullopt; smp && *smp < 65536)
-    machine.cpus = static_cast<unsigned>(std::max<std::uint64_t>(*smp, 1));
-  else if (tree && tree->cpus != 0)
+  // A board has as many processors as its tree says, however many the case asks for.
+  if (tree && tree->cpus != 0)
     machine.cpus = tree->cpus;
+  else if (const auto smp = file.contains("smp") ? number_of(file.at("smp")) : std::nullopt;
+           smp && *smp < 65536)
+    machine.cpus = static_cast<unsigned>(std::max<std::uint64_t>(*smp, 1));
 }
 
 // result.json's dtb_totalsize is a property of the tree that was given, kept there because the recorder shrank

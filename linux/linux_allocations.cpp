@@ -1,162 +1,181 @@
 #include "linux/linux_allocations.hpp"
 
-#include <algorithm>
-#include <map>
-#include <set>
-#include <vector>
-
+#include "linux/arm64_page_tables.hpp"
+#include "linux/arm_page_tables.hpp"
+#include "linux/boot_allocation.hpp"
+#include "linux/command_line_copies.hpp"
+#include "linux/device_tree_copy.hpp"
+#include "linux/flat_memmap.hpp"
+#include "linux/gigantic_pages.hpp"
+#include "linux/given_back.hpp"
+#include "linux/percpu_first_chunk.hpp"
+#include "linux/swiotlb.hpp"
+#include "linux/system_hashes.hpp"
+#include "linux/x86_page_tables.hpp"
+#include "linux/x86_resources.hpp"
 #include "quarry/early/memblock.hpp"
 
 namespace quarry::lnx {
 namespace {
 
 using boot::Arch;
-constexpr Bytes kCacheLine{64};
-constexpr Bytes kPage{4096};
+using boot::HookPoint;
 
-// Ends the step that asked: what for, how much, and how much there was at most.
-Error short_of(boot::State& state, const Result<PhysAddr>& answer, TextView what, Bytes size) {
-  return state.fail(answer.error(), what, size, boot::largest_hole(state.memblock));
-}
+constexpr Purpose kDistances{"numa distances", "no room for the distances between nodes"};
+constexpr Purpose kResources{"resources", "no room for the resources of memory"};
+constexpr Purpose kNodeData{"node data", "no room for a node's data"};
 
 }  // namespace
 
-StructSizes struct_sizes_of(const KernelProfile& kernel) {
-  StructSizes sizes;
-  switch (kernel.arch) {
-    case Arch::x86_64:
-      sizes.node_data = Bytes{0x2b000};
-      // 52 where the processor has five-level tables and the kernel uses them; no description tells of that.
-      sizes.section_address_bits = kernel.limits.phys_bits;
-      break;
-    case Arch::arm64:
-      sizes.node_data = Bytes{0x2c80};
-      sizes.section_address_bits = 48;
-      break;
-    case Arch::arm: sizes.page = Bytes{36}; break;
-    case Arch::riscv64: sizes.section_address_bits = 56; break;
-  }
-  if (!kernel.geometry.is_flat()) {
-    constexpr std::uint64_t header = 16, bits_per_block = 4;
-    const std::uint64_t pages = kernel.geometry.section_pages().raw;
-    const std::uint64_t subsections = (pages << kernel.geometry.page_shift_) >> 21;
-    const std::uint64_t blocks = pages >> kernel.geometry.pageblock_order_;
-    sizes.section_usage = Bytes{header + std::max<std::uint64_t>(8, subsections / 8) +
-                                std::max<std::uint64_t>(8, blocks * bits_per_block / 8)};
-  }
-  return sizes;
-}
-
-Result<Done> LinuxAllocations::at(void* self, boot::HookPoint point, boot::State& state) noexcept {
+Result<Done> LinuxAllocations::at(void* self, HookPoint point, boot::State& state) noexcept {
   auto& model = *static_cast<LinuxAllocations*>(self);
-  switch (point) {
-    case boot::HookPoint::numa_distance: return model.numa_distance(state);
-    case boot::HookPoint::node_data: return model.node_data(state);
-    case boot::HookPoint::memmap:
-      return model.kernel_.geometry.is_flat() ? model.flat_memmap(state) : model.sparse_memmap(state);
-    case boot::HookPoint::page_tables:
-    case boot::HookPoint::log_buffer:
-    case boot::HookPoint::unflatten:
-    case boot::HookPoint::percpu:
-    case boot::HookPoint::late: return Done{};
+  const auto done = model.any_arch(point, state);
+  if (!done) return done;
+  switch (model.kernel_.arch) {
+    case Arch::x86_64: return model.x86_only(point, state);
+    case Arch::arm64: return model.arm64_only(point, state);
+    case Arch::arm: return model.arm_only(point, state);
+    case Arch::riscv64: break;
   }
-  return Done{};
+  return done;
 }
 
-Result<Done> LinuxAllocations::numa_distance(boot::State& state) noexcept {
-  const std::uint64_t width = state.nodes.distance_count();
+Result<Done> LinuxAllocations::any_arch(HookPoint point, boot::State& state) {
+  switch (point) {
+    case HookPoint::numa_distance: return numa_distance(state);
+    case HookPoint::node_data: return node_data(state);
+    case HookPoint::memmap: return memmap(state);
+    default: return Done{};
+  }
+}
+
+Result<Done> LinuxAllocations::x86_only(HookPoint point, boot::State& state) {
+  switch (point) {
+    case HookPoint::page_tables: return X86PageTables{state, sizes_, kernel_}.map_everything();
+    case HookPoint::log_buffer: return log_.set_up_early(state);
+    case HookPoint::devices: return allocate_devices(state, sizes_);
+    case HookPoint::resources: return allocate_resources(state, sizes_);
+    case HookPoint::command_line: return allocate_command_lines(state);
+    case HookPoint::percpu: return allocate_percpu(state, sizes_);
+    case HookPoint::late_log_buffer: {
+      if (const auto done = allocate_gigantic_pages(state); !done) return done;
+      if (const auto done = print_unknown_options(state); !done) return done;
+      return log_.set_up_late(state);
+    }
+    case HookPoint::hashes: return allocate_early_hashes(state, sizes_, dma_reserve_);
+    case HookPoint::late: return late(state);
+    default: return Done{};
+  }
+}
+
+// arm64's flow has fewer moments: what Linux allocates between two of them belongs to the later one.
+Result<Done> LinuxAllocations::arm64_only(HookPoint point, boot::State& state) {
+  switch (point) {
+    case HookPoint::page_tables: return Arm64PageTables{state, kernel_}.map_everything();
+    case HookPoint::unflatten: return allocate_device_tree(state, sizes_);
+    case HookPoint::percpu: {
+      const Bytes resources{state.memblock.memory().view().size() * sizes_.resource.raw};
+      const auto done = take_all(state, kResources, 1, {.size = resources, .alignment = kCacheLine});
+      if (!done) return done;
+      if (const auto copied = allocate_command_lines(state); !copied) return copied;
+      return allocate_percpu(state, sizes_);
+    }
+    case HookPoint::late: {
+      if (const auto done = allocate_gigantic_pages(state); !done) return done;
+      if (const auto done = log_.set_up_early(state); !done) return done;
+      if (const auto done = log_.set_up_late(state); !done) return done;
+      if (const auto done = allocate_early_hashes(state, sizes_, PageCount{0}); !done) return done;
+      if (const auto done = allocate_stack_depot(state, sizes_, PageCount{0}); !done) return done;
+      return allocate_swiotlb(state, sizes_);
+    }
+    default: return Done{};
+  }
+}
+
+Result<Done> LinuxAllocations::arm_only(HookPoint point, boot::State& state) {
+  switch (point) {
+    case HookPoint::page_tables: return allocate_arm_page_tables(state, kernel_, sizes_);
+    case HookPoint::unflatten: return allocate_device_tree(state, sizes_);
+    case HookPoint::percpu: {
+      if (const auto copied = allocate_command_lines(state); !copied) return copied;
+      return allocate_percpu(state, sizes_);
+    }
+    case HookPoint::late: {
+      if (const auto done = log_.set_up_early(state); !done) return done;
+      if (const auto done = log_.set_up_late(state); !done) return done;
+      if (const auto done = allocate_early_hashes(state, sizes_, PageCount{0}); !done) return done;
+      if (const auto done = allocate_stack_depot(state, sizes_, PageCount{0}); !done) return done;
+      if (kernel_.has("CONFIG_ARM_LPAE"))
+        if (const auto done = allocate_swiotlb(state, sizes_); !done) return done;
+      if (const auto done = list_initrd_end(state); !done) return done;
+      return free_unused_memmap(state, sizes_, flat_memmap_);
+    }
+    default: return Done{};
+  }
+}
+
+Result<Done> LinuxAllocations::numa_distance(boot::State& state) {
+  // arm64 makes room before it knows of any node.
+  const std::uint64_t width =
+      kernel_.arch == Arch::arm64 ? state.machine.limits.max_nodes : state.nodes.distance_count();
   if (width == 0) return Done{};
   early::Request request{.size = Bytes{width * width}, .alignment = kPage};
   const bool is_x86 = kernel_.arch == Arch::x86_64;
   if (is_x86) request.max = state.machine.geometry.page_size().address_of(state.max_pfn);
-  const auto at = is_x86 ? state.memblock.phys_alloc_range(request, "numa distances")
-                         : state.memblock.alloc_try_nid_raw(request, "numa distances");
-  if (!at) return short_of(state, at, "no room for the distances between nodes", request.size);
+  const auto at = is_x86 ? take_between(state, kDistances, request) : take(state, kDistances, request);
+  if (!at) return at.error();
   state.numa_distance = PhysRange::sized(at.value(), request.size);
   return Done{};
 }
 
-Result<Done> LinuxAllocations::node_data(boot::State& state) noexcept {
+Result<Done> LinuxAllocations::node_data(boot::State& state) {
+  node_data_.clear();
   if (sizes_.node_data.raw == 0) return Done{};  // a flat machine's node is part of the kernel
   for (const numa::Node& node : state.nodes.nodes()) {
     if (!node.has_memory) continue;
-    const auto at = state.memblock.phys_alloc_try_nid(
-        {.size = sizes_.node_data, .alignment = sizes_.node_data_alignment, .node = node.id}, "node data");
-    if (!at) return short_of(state, at, "no room for a node's data", sizes_.node_data);
+    const auto at = state.allocator.phys_alloc_try_nid(
+        {.size = sizes_.node_data, .alignment = sizes_.node_data_alignment, .node = node.id},
+        kNodeData.owner);
+    if (!at) return state.fail(at.error(), kNodeData.lack, sizes_.node_data, boot::largest_hole(state));
+    node_data_.push_back({node.id, at.value()});
   }
   return Done{};
 }
 
-Result<Done> LinuxAllocations::sparse_node(boot::State& state, NodeId node, std::uint64_t sections) noexcept {
-  const early::Request usage{
-      .size = Bytes{sections * sizes_.section_usage.raw}, .alignment = kCacheLine, .node = node};
-  const auto used = state.memblock.alloc_try_nid_raw(usage, "section usage maps");
-  if (!used) return short_of(state, used, "no room for the usage maps of sections", usage.size);
-  const Bytes block{state.machine.geometry.section_pages().raw * sizes_.page.raw};
-  const early::Request map{.size = Bytes{sections * block.raw},
-                           .alignment = block,
-                           .min = kernel_.arch == Arch::x86_64 ? PhysAddr{16u << 20} : PhysAddr{},
-                           .node = node};
-  const auto at = state.memblock.alloc_exact_nid_raw(map, "page descriptors");
-  if (at) return Done{};
-  // Without one block for all, Linux takes the descriptors of each section where there is room.
-  for (std::uint64_t section = 0; section < sections; ++section) {
-    early::Request one = map;
-    one.size = block;
-    if (const auto piece = state.memblock.alloc_try_nid_raw(one, "page descriptors"); !piece)
-      return short_of(state, piece, "no room for page descriptors", one.size);
-  }
-  return Done{};
+Result<Done> LinuxAllocations::memmap(boot::State& state) {
+  if (kernel_.geometry.is_flat()) return flat_memmap(state);
+  if (kernel_.arch == Arch::x86_64) dma_reserve_ = lnx::dma_reserve(state);
+  if (const auto done = SparseAllocations{state, sizes_, node_data_}.run(); !done) return done;
+  return memoryless_nodes(state);
 }
 
-Result<Done> LinuxAllocations::sparse_memmap(boot::State& state) noexcept {
-  const Geometry& geometry = state.machine.geometry;
-  const unsigned section_shift = geometry.section_bits_;
-  const std::uint64_t per_root = kPage.raw / sizes_.mem_section.raw;
-  const std::uint64_t roots = (std::uint64_t{1} << (sizes_.section_address_bits - section_shift)) / per_root;
-  const auto table = state.memblock.alloc_try_nid_raw(
-      {.size = Bytes{roots * sizeof(std::uint64_t)}, .alignment = kCacheLine}, "section roots");
-  if (!table)
-    return short_of(state, table, "no room for the roots of sections", Bytes{roots * sizeof(std::uint64_t)});
-
-  // Each present section once, with the node of the first memory in it; runs of one node in address order.
-  std::map<std::uint64_t, NodeId> present;
-  std::set<std::uint64_t> known_roots;
-  for (const early::Region& region : state.memblock.memory().view()) {
-    if (region.size.raw == 0) continue;
-    for (std::uint64_t at = region.base.raw >> section_shift; at <= (region.end().raw - 1) >> section_shift;
-         ++at) {
-      if (known_roots.insert(at / per_root).second) {
-        const early::Request root{.size = kPage, .alignment = kCacheLine, .node = region.node};
-        if (const auto piece = state.memblock.alloc_try_nid_raw(root, "section tables"); !piece)
-          return short_of(state, piece, "no room for a table of sections", root.size);
-      }
-      present.emplace(at, region.node);
-    }
-  }
+// Nodes that a table names, but without memory: each gets its data from wherever there is room.
+Result<Done> LinuxAllocations::memoryless_nodes(boot::State& state) {
+  if (sizes_.memoryless_node_data.raw == 0) return Done{};
   std::uint64_t count = 0;
-  for (auto at = present.begin(); at != present.end(); ++at) {
-    ++count;
-    const auto next = std::next(at);
-    if (next != present.end() && next->second == at->second) continue;
-    if (const auto done = sparse_node(state, at->second, count); !done) return done;
-    count = 0;
-  }
-  return Done{};
+  for (const numa::Node& node : state.nodes.nodes()) count += node.possible && !node.has_memory;
+  return take_all(state, kNodeData, count, {.size = sizes_.memoryless_node_data, .alignment = kCacheLine});
 }
 
-Result<Done> LinuxAllocations::flat_memmap(boot::State& state) noexcept {
-  const auto regions = state.memblock.memory().view();
-  if (regions.empty()) return Done{};
-  const Geometry& geometry = state.machine.geometry;
-  const std::uint64_t block = geometry.max_order().pages().raw;
-  const std::uint64_t begin = geometry.page_size().pfn_down(regions.front().base).raw & ~(block - 1);
-  const std::uint64_t end =
-      (geometry.page_size().pfn_down(regions.back().end()).raw + block - 1) & ~(block - 1);
-  const early::Request map{.size = Bytes{(end - begin) * sizes_.page.raw}, .alignment = kCacheLine};
-  const auto at = state.memblock.alloc_try_nid_raw(map, "page descriptors");
-  if (!at) return short_of(state, at, "no room for page descriptors", map.size);
-  return Done{};
+Result<Done> LinuxAllocations::flat_memmap(boot::State& state) {
+  const auto array = allocate_flat_memmap(state, sizes_);
+  if (!array) return array.error();
+  flat_memmap_ = array.value();
+  if (kernel_.arch != Arch::arm) return Done{};
+  std::uint64_t ranges = 0;  // of memory that is mapped
+  for ([[maybe_unused]] const early::MemoryRange& memory : state.memblock.memory_ranges()) ++ranges;
+  return take_all(state, kResources, ranges, {.size = sizes_.resource, .alignment = kCacheLine});
+}
+
+// Entry areas of the processors are mapped where nothing else is: a table of each level below the top one.
+Result<Done> LinuxAllocations::late(boot::State& state) {
+  constexpr std::uint64_t levels = 3;
+  const auto tables = take_all(state, kPageTables, levels, {.size = kPage, .alignment = kPage});
+  if (!tables) return tables;
+  if (const auto done = allocate_stack_depot(state, sizes_, dma_reserve_); !done) return done;
+  if (const auto done = allocate_swiotlb(state, sizes_); !done) return done;
+  if (const auto done = list_initrd_end(state); !done) return done;
+  return list_x86_given_back(state, sizes_);
 }
 
 }  // namespace quarry::lnx

@@ -22,6 +22,13 @@ std::optional<PhysAddr> place_in(const MachineDescription& machine, std::uint32_
   return found;
 }
 
+// How many entries UEFI's table of memory attributes has is not in the log: as many as EDK II's drivers for its runtime
+// make on an architecture.
+Bytes attributes_size(std::uint64_t entries) {
+  constexpr Bytes head{16}, entry{48};
+  return Bytes{head.raw + entries * entry.raw};
+}
+
 }  // namespace
 
 void take_log(const LogInputs& log, MachineDescription& into) {
@@ -35,9 +42,15 @@ void take_log(const LogInputs& log, MachineDescription& into) {
     // ACPI's tables lie in memory of their own there; what is reserved by itself is UEFI's list of reservations.
     constexpr Bytes list_head{16};
     into.acpi_tables.clear();
+    if (log.efi_memory_attributes)
+      into.acpi_tables.push_back(
+          {"MEMATTR", PhysRange::sized(*log.efi_memory_attributes, attributes_size(21))});
     if (log.efi_memory_reservations)
       into.acpi_tables.push_back({"MEMRESERVE", PhysRange::sized(*log.efi_memory_reservations, list_head)});
   }
+  if (!log.e820.empty() && log.efi_memory_attributes)
+    into.efi_tables.push_back(
+        {"EFI memory attributes", PhysRange::sized(*log.efi_memory_attributes, attributes_size(22))});
   into.command_line = log.command_line;
   into.model = log.model;
   if (log.cpus) into.cpus = *log.cpus;
