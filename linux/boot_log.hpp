@@ -102,32 +102,94 @@ struct LoggedRegion {
 // One "MEMBLOCK configuration" of memblock=debug.
 struct LoggedMemblock {
   std::vector<LoggedRegion> memory, reserved;
+  std::optional<Bytes> memory_size, reserved_size;  // "memory size = … reserved size = …"
 };
 struct LoggedUnavailable {
   std::optional<unsigned> node;
   std::string zone;
   std::uint64_t pages = 0;
 };
+// "On node 0 totalpages: 20946307" (no zone), and below it "DMA zone: 3999 pages, LIFO batch:0".
 struct LoggedZonePages {
+  unsigned node = 0;
   std::string zone;
-  std::uint64_t pages = 0;  // "DMA zone: 3999 pages, LIFO batch:0"
+  std::uint64_t pages = 0;
+};
+// One printed map: "user: [mem …] usable". `who` is "BIOS-e820", "user", "extended", "modified" or "reserve setup_data".
+struct LoggedMapEntry {
+  PhysRange range;
+  std::string type;
+};
+struct LoggedMap {
+  std::string who;
+  std::vector<LoggedMapEntry> entries;
+};
+// "e820: update [mem …] usable ==> reserved"; without a `to` it is "e820: remove [mem …] usable".
+struct LoggedMapChange {
+  PhysRange range;
+  std::string from, to;
+};
+// "ACPI: SRAT: Node 0 PXM 3 [mem …]": which node a domain became.
+struct LoggedAffinity {
+  unsigned node = 0;
+  std::uint32_t domain = 0;
+  PhysRange range;
+};
+// "percpu: Embedded 61 pages/cpu s212992 r8192 d28672 u2097152"
+struct LoggedPercpu {
+  std::uint64_t pages = 0, static_bytes = 0, reserved_bytes = 0, dynamic_bytes = 0, unit_bytes = 0;
+  friend bool operator==(const LoggedPercpu&, const LoggedPercpu&) noexcept = default;
+};
+// "Dentry cache hash table entries: 262144 (order: 9, 2097152 bytes, vmalloc)"
+struct LoggedHash {
+  std::string name;
+  std::uint64_t entries = 0, bytes = 0;
+};
+// A node of /reserved-memory: "created CMA memory pool at …, size 64 MiB", "initialized node NAME".
+struct LoggedPool {
+  std::string kind;  // "CMA", "DMA", or what later kernels print of flags
+  std::string node;  // name of the tree's node; empty: not said
+  PhysRange range;
+};
+// A number of the "Memory:" line with what stands behind it: 14343, "kernel code".
+struct LoggedShare {
+  std::string name;
+  std::uint64_t kib = 0;
 };
 
 // What the kernel decided. For comparisons; nothing that boots may include it.
 struct LogOutcomes {
+  std::vector<LoggedMap> maps;
+  std::vector<LoggedMapChange> map_changes;
+  std::vector<std::uint64_t> last_pfns;  // of all RAM, and where there is more, of that below 4G
+  std::optional<std::uint64_t> max_arch_pfn;
+  std::vector<LoggedAffinity> affinity;
+  std::vector<LoggedNodeRange> faked;     // "Faking a node at [mem …]", where no table has any
+  std::vector<LoggedNodeRange> emulated;  // "Faking node 1 at [mem …]", by numa=fake=
+  bool says_movable = false;              // "Movable zone start for each node", with or without a line below
   std::vector<LoggedZone> zone_ranges;
   std::vector<LoggedNodeRange> movable_start;  // begin only
   std::vector<LoggedNodeRange> node_ranges;
-  std::vector<LoggedNodeRange> initmem;  // "Initmem setup node"
+  std::vector<LoggedNodeRange> initmem;  // "Initmem setup node"; empty: as memoryless
   std::vector<LoggedMemblock> dumps;
   std::vector<LoggedUnavailable> unavailable;
   std::vector<LoggedZonePages> zone_pages;
   std::vector<LoggedNodeRange> node_data;
   std::vector<std::vector<unsigned>> fallback_order;  // by line, the node first
-  std::optional<std::uint64_t> last_pfn;
+  std::optional<std::uint64_t> zonelists;             // "Built 2 zonelists"
+  std::optional<std::uint64_t> total_pages;
+  std::string policy_zone;
+  std::vector<PhysRange> cma;          // "cma: Reserved 64 MiB at …"
+  std::vector<PhysRange> crashkernel;  // low memory first
+  std::vector<LoggedPool> pools;
+  std::optional<PhysRange> bounce_buffers;  // "software IO TLB: mapped [mem …]"
+  std::optional<std::uint64_t> log_buffer;  // "log_buf_len: N bytes"
+  std::optional<LoggedPercpu> percpu;
+  std::vector<LoggedHash> hashes;
+  std::optional<std::uint64_t> block_mib;               // "Memory block size: 128MB"
   std::optional<std::uint64_t> managed_kib, total_kib;  // "Memory: 123K/456K available"
-  std::string memory_line;
-  std::vector<PhysRange> e820_removed;
+  std::vector<LoggedShare> memory_shares;               // "(14343K kernel code, …)"
+  bool panicked = false;  // before the "Memory:" line: this kernel did not live to see its page allocator
 };
 
 // Reads what is there and skips what is broken: a comparison says "unknown" of what it does not find.

@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
+#include <tuple>
 #include <utility>
 
 #include "linux/boot_log.hpp"
@@ -27,7 +29,15 @@ Problem malformed(const Message& message, std::string_view expected) {
 
 using Outcome = std::optional<Problem>;  // of one line: what is wrong with it, if anything
 
-// A list in which an entry that is already there is not added again: consoles print lines twice.
+// Consoles print lines twice: of equal entries the first stays where it is.
+void keep_first_of_equals(std::vector<firmware::MapEntry>& map) {
+  std::set<std::tuple<std::uint64_t, std::uint64_t, firmware::MapType>> seen;
+  std::erase_if(map, [&seen](const firmware::MapEntry& entry) {
+    return !seen.insert({entry.base.raw, entry.size.raw, entry.type}).second;
+  });
+}
+
+// The same for short lists, one by one.
 template <class T>
 void add_once(std::vector<T>& list, const T& entry) {
   if (std::find(list.begin(), list.end(), entry) == list.end()) list.push_back(entry);
@@ -81,7 +91,7 @@ Outcome read_e820(const Message& message, Scanner at, LogInputs& inputs) {
   const std::string_view tail = at.rest();
   const bool ends = tail.empty() || tail[0] == ' ' || tail[0] == '[' || (in_parentheses && tail[0] == ')');
   if (!type || !ends) return malformed(message, wanted_form);
-  add_once(inputs.e820, firmware::MapEntry{range->begin(), range->size(), *type});
+  inputs.e820.push_back({range->begin(), range->size(), *type});
   return std::nullopt;
 }
 
@@ -321,6 +331,7 @@ Expected<LogInputs> read_log_inputs(std::span<const std::byte> log) {
     }
     if (auto problem = read_message(*message, inputs)) return *std::move(problem);
   }
+  keep_first_of_equals(inputs.e820);
   return inputs;
 }
 
