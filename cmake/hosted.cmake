@@ -42,9 +42,15 @@ endfunction()
 find_package(CLI11 REQUIRED)
 find_package(fmt REQUIRED)
 find_package(nlohmann_json REQUIRED)
-find_package(tomlplusplus REQUIRED)
+find_package(tomlplusplus REQUIRED)  # its headers alone: kernel_toml.cpp decides what its assertions do
+# What unpacks a kernel's image.
+find_package(ZLIB REQUIRED)
+find_package(LibLZMA REQUIRED)
+find_library(QUARRY_LZ4 lz4 REQUIRED)
+find_library(QUARRY_ZSTD zstd REQUIRED)
 quarry_hosted(quarry_host host quarry_lib)
-quarry_hosted(quarry_linux linux quarry_host fmt::fmt nlohmann_json::nlohmann_json tomlplusplus::tomlplusplus)
+quarry_hosted(quarry_linux linux quarry_host fmt::fmt nlohmann_json::nlohmann_json
+  ZLIB::ZLIB LibLZMA::LibLZMA ${QUARRY_LZ4} ${QUARRY_ZSTD})
 if(EXISTS "${PROJECT_SOURCE_DIR}/linux/builtin")
   quarry_embed(quarry_linux "${PROJECT_SOURCE_DIR}/linux/builtin")
 endif()

@@ -62,6 +62,12 @@ Problem unknown_machine(std::string_view name) {
 
 boot::Arch arch_of_tree(const TreeFacts& facts, const DescribeOptions& options, MachineDescription& machine) {
   if (options.arch) return *options.arch;
+  const bool tells = facts.is_riscv || facts.is_64bit_arm || facts.is_32bit_arm;
+  const bool runs_both = facts.is_64bit_arm;  // cores of 64 bits run kernels of 32 as well
+  if (options.kernel) {
+    const boot::Arch arch = options.kernel->arch;
+    if (arch == boot::Arch::arm ? !tells || runs_both : arch == boot::Arch::arm64 && !tells) return arch;
+  }
   if (facts.is_riscv) return boot::Arch::riscv64;
   if (facts.is_64bit_arm) return boot::Arch::arm64;
   if (facts.is_32bit_arm) return boot::Arch::arm;
@@ -86,14 +92,6 @@ std::optional<Problem> require_arch(boot::Arch arch, const TreeFacts& facts, con
     return refuse(
         fmt::format("--arch {}: the log is of a kernel of {}", word, text_of(boot::name_of(*log.arch))));
   return std::nullopt;
-}
-
-// Where the link base of the present image lies, so that another kernel can take its place.
-PhysAddr link_base_of(const MachineDescription& machine) {
-  const KernelProfile& kernel = machine.kernel;
-  const std::uint64_t first = kernel.arch == boot::Arch::arm64 ? kernel.symbols.stext : kernel.symbols.text;
-  const std::uint64_t offset = first - kernel.link_base;
-  return PhysAddr{machine.image.text.begin().raw - std::min(offset, machine.image.text.begin().raw)};
 }
 
 // Whether a log without a tree is one of that architecture, and says enough for it.
@@ -148,20 +146,6 @@ Expected<PhysRange> parse_base_and_size(std::string_view text, std::string_view 
   return PhysRange{PhysAddr{at}, PhysAddr{at + bytes.value().value}};
 }
 
-void choose_kernel(boot::Arch arch, std::string_view release, const DescribeOptions& options,
-                   MachineDescription& machine) {
-  if (options.kernel) {
-    machine.kernel = *options.kernel;
-    return;
-  }
-  machine.kernel = builtin_profile(arch, release);
-  if (release.empty())
-    machine.notes.push_back(fmt::format("no kernel is named: {} is assumed", machine.kernel.source));
-  else if (machine.kernel.release != release)
-    machine.notes.push_back(fmt::format("the configuration of kernel {} is not known: {} is assumed", release,
-                                        machine.kernel.source));
-}
-
 void place_by_habit(PhysAddr lowest_memory, MachineDescription& machine) {
   constexpr std::uint64_t step = 2u << 20;
   const bool is_arm64 = machine.kernel.arch == boot::Arch::arm64;
@@ -193,14 +177,7 @@ std::optional<Problem> apply_options(const DescribeOptions& options, MachineDesc
   if (options.initrd) machine.initrd = *options.initrd;
   if (options.tree_at) machine.tree_at = *options.tree_at;
   machine.extra_memory.insert(machine.extra_memory.end(), options.memory.begin(), options.memory.end());
-  const PhysAddr old_base = link_base_of(machine);
-  if (options.kernel) machine.kernel = *options.kernel;
-  if (options.kernel_at || options.kernel) {
-    const Bytes brk = machine.image.brk.size();
-    const PhysAddr base = options.kernel_at.value_or(old_base);
-    machine.image = image_at(machine.kernel, base, brk);
-  }
-  return std::nullopt;
+  return place_kernel(options, machine);
 }
 
 Expected<MachineDescription> describe_tree(std::vector<std::byte> tree, std::string_view name,
@@ -213,7 +190,7 @@ Expected<MachineDescription> describe_tree(std::vector<std::byte> tree, std::str
   machine.tree = std::move(tree);
   const boot::Arch arch = log.arch && !options.arch ? *log.arch : arch_of_tree(*facts, options, machine);
   if (auto problem = require_arch(arch, *facts, log, name)) return *std::move(problem);
-  choose_kernel(arch, log.release, options, machine);
+  if (auto problem = choose_kernel(arch, log.release, options, machine)) return *std::move(problem);
   if (!facts->has_memory && options.memory.empty() && machine.map.empty())
     return Problem{
         ExitStatus::malformed_input,
@@ -247,7 +224,7 @@ Expected<MachineDescription> describe_log(const LogInputs& log, std::string_view
   const boot::Arch arch =
       options.arch.value_or(log.arch.value_or(is_efi_only ? boot::Arch::arm64 : boot::Arch::x86_64));
   if (auto problem = require_log_of(arch, log, name, options)) return *std::move(problem);
-  choose_kernel(arch, log.release, options, machine);
+  if (auto problem = choose_kernel(arch, log.release, options, machine)) return *std::move(problem);
   if (arch == boot::Arch::x86_64) {
     place_x86_kernel(log, machine);
     if (machine.command_line.find("nokaslr") == std::string::npos)
@@ -267,6 +244,10 @@ Expected<MachineDescription> describe_bytes(std::span<const std::byte> bytes, st
     return Problem{ExitStatus::malformed_input, fmt::format("{}: {}", name, what)};
   };
   if (bytes.empty()) return refuse("the file is empty: expected a device tree or a boot log");
+  if (needs_kernel(options)) {
+    const auto complete = with_kernel(options);
+    return complete ? describe_bytes(bytes, name, *complete) : complete.problem();
+  }
   if (is_device_tree(bytes) && options.tree_file)
     return Problem{
         ExitStatus::bad_arguments,
@@ -285,6 +266,10 @@ Expected<MachineDescription> describe_bytes(std::span<const std::byte> bytes, st
 }
 
 Expected<MachineDescription> describe(std::string_view name, const DescribeOptions& options) {
+  if (needs_kernel(options)) {
+    const auto complete = with_kernel(options);
+    return complete ? describe(name, *complete) : complete.problem();
+  }
   if (name == "host") return describe_host(options);
   if (name == "-") {
     std::istream& in = options.standard_input != nullptr ? *options.standard_input : std::cin;

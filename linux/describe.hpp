@@ -21,7 +21,8 @@ struct DescribeOptions {
   std::optional<PhysRange> initrd = {};
   std::optional<std::string> srat_file = {}, slit_file = {}, tree_file = {};
   std::optional<unsigned> cpus = {};
-  std::optional<KernelProfile> kernel = {};  // --kernel, read by whoever knows its format
+  std::optional<std::string> kernel_file = {}, config_file = {};
+  std::optional<KernelProfile> kernel = {};  // what kernel_file says, for whoever has read it already
   std::istream* standard_input = nullptr;    // what `-` reads; null: std::cin
 };
 

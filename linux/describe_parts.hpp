@@ -24,9 +24,21 @@ Expected<MachineDescription> describe_log(const LogInputs& log, std::string_view
 // Errors    bad_arguments: a file that cannot be read; malformed_input: its contents.
 std::optional<Problem> apply_options(const DescribeOptions& options, MachineDescription& machine);
 
+// Whether options name a kernel's file that nobody has read; and the same options with what it says.
+//
+// Errors    those of read_kernel_file().
+bool needs_kernel(const DescribeOptions& options);
+Expected<DescribeOptions> with_kernel(const DescribeOptions& options);
+
 // The kernel to describe a machine with: the one given, that of the release, or the architecture's default with a note.
-void choose_kernel(boot::Arch arch, std::string_view release, const DescribeOptions& options,
-                   MachineDescription& machine);
+//
+// Errors    bad_arguments: the one given is of another architecture.
+std::optional<Problem> choose_kernel(boot::Arch arch, std::string_view release,
+                                     const DescribeOptions& options, MachineDescription& machine);
+
+// The image where options.kernel_at says, and of options.kernel where there is one: in place of the image that was. It
+// stays empty if neither option nor machine says where. Errors    as above.
+std::optional<Problem> place_kernel(const DescribeOptions& options, MachineDescription& machine);
 
 // Where no loader says: kernel 2 MiB into RAM (arm: at its start), tree behind it on the next 2 MiB. Fills what is empty.
 void place_by_habit(PhysAddr lowest_memory, MachineDescription& machine);

@@ -32,6 +32,8 @@ boot::Machine MachineDescription::machine() const {
   machine.model = view_of(model);
   machine.command_line = view_of(command_line);
   machine.cpus = cpus;
+  machine.has_gigabyte_pages = has_gigabyte_pages;
+  machine.interrupt_controllers = interrupt_controllers;
   machine.map = map;
   machine.tree = tree;
   machine.tree_at = tree_at;

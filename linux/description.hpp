@@ -17,6 +17,8 @@ struct MachineDescription {
   std::string model;
   std::string command_line;
   unsigned cpus = 1;
+  bool has_gigabyte_pages = true;      // x86: the processor maps 1 GiB by one entry of a table
+  unsigned interrupt_controllers = 1;  // x86: of ACPI's MADT
 
   std::vector<firmware::MapEntry> map;
   std::string map_source;         // "e820", "efi", or empty

@@ -13,44 +13,19 @@ namespace {
 
 using boot::Arch;
 
-std::optional<std::uint64_t> number_in(std::string_view text) {
-  int base = 10;
-  if (text.starts_with("0x") || text.starts_with("0X")) {
-    text.remove_prefix(2);
-    base = 16;
-  }
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
 std::uint64_t option(const KernelProfile& profile, std::string_view name, std::uint64_t otherwise) {
   const auto found = profile.config.find(name);
-  return found == profile.config.end() ? otherwise : number_in(found->second).value_or(otherwise);
+  return found == profile.config.end() ? otherwise : parse_profile_number(found->second).value_or(otherwise);
 }
 
-std::uint64_t Symbols::* field_of(std::string_view name) {
-  constexpr std::pair<std::string_view, std::uint64_t Symbols::*> fields[] = {
-      {"_text", &Symbols::text},
-      {"_stext", &Symbols::stext},
-      {"_etext", &Symbols::etext},
-      {"__start_rodata", &Symbols::rodata_start},
-      {"__end_rodata", &Symbols::rodata_end},
-      {"__init_begin", &Symbols::init_begin},
-      {"__init_end", &Symbols::init_end},
-      {"_sdata", &Symbols::sdata},
-      {"_edata", &Symbols::edata},
-      {"__bss_start", &Symbols::bss_start},
-      {"__bss_stop", &Symbols::bss_stop},
-      {"__brk_base", &Symbols::brk_base},
-      {"__brk_limit", &Symbols::brk_limit},
-      {"swapper_pg_dir", &Symbols::swapper_pg_dir},
-      {"_end", &Symbols::end},
-  };
-  for (const auto& [known, field] : fields)
-    if (known == name) return field;
-  return nullptr;
+// Whether a release such as "6.1.0-56-amd64" is that version or a later one. Without a release: no.
+bool is_at_least(std::string_view release, unsigned major, unsigned minor) {
+  unsigned first = 0, second = 0;
+  const char* const end = release.data() + release.size();
+  const auto [dot, error] = std::from_chars(release.data(), end, first);
+  if (error != std::errc{} || dot == end || *dot != '.') return false;
+  if (std::from_chars(dot + 1, end, second).ec != std::errc{}) return false;
+  return first != major ? first > major : second >= minor;
 }
 
 unsigned shift_of(std::uint64_t page_size) { return page_size == 16384 ? 14 : page_size == 65536 ? 16 : 12; }
@@ -62,9 +37,11 @@ unsigned huge_page_order(const KernelProfile& profile, unsigned page_shift) {
 }
 
 Result<Geometry> geometry_of(const KernelProfile& profile, unsigned page_shift, std::uint64_t section_bits) {
-  // ARCH_FORCE_MAX_ORDER of 6.1 is exclusive; without it there are eleven orders.
+  // ARCH_FORCE_MAX_ORDER is exclusive before Linux 6.4; without it there are eleven orders.
+  const bool has_option = profile.config.contains("CONFIG_ARCH_FORCE_MAX_ORDER");
   const std::uint64_t orders =
-      option(profile, "CONFIG_ARCH_FORCE_MAX_ORDER", option(profile, "CONFIG_FORCE_MAX_ZONEORDER", 11));
+      option(profile, "CONFIG_ARCH_FORCE_MAX_ORDER", option(profile, "CONFIG_FORCE_MAX_ZONEORDER", 11)) +
+      (has_option && is_at_least(profile.release, 6, 4) ? 1 : 0);
   if (orders == 0 || orders > Order::kCount) return Error::bad_geometry;
   GeometrySpec spec{.page_shift = page_shift,
                     .max_order = static_cast<unsigned>(orders) - 1,
@@ -116,19 +93,6 @@ boot::Limits limits_of(const KernelProfile& profile) {
   return limits;
 }
 
-// Fills in what follows from architecture, configuration and symbols.
-Result<Done> derive(KernelProfile& profile, unsigned page_shift, std::uint64_t section_bits) {
-  const auto geometry = geometry_of(profile, page_shift, section_bits);
-  if (!geometry) return geometry.error();
-  profile.geometry = geometry.value();
-  profile.limits = limits_of(profile);
-  profile.log_buf_shift = static_cast<unsigned>(option(profile, "CONFIG_LOG_BUF_SHIFT", 17));
-  profile.max_cpus = static_cast<unsigned>(option(profile, "CONFIG_NR_CPUS", 0));
-  profile.is_sparse_vmemmap = !profile.geometry.is_flat();
-  profile.link_base = profile.arch == Arch::arm ? profile.limits.page_offset : profile.symbols.text;
-  return Done{};
-}
-
 void read_config(std::string_view lines, KernelProfile& profile) {
   while (!lines.empty()) {
     const std::size_t end = std::min(lines.find('\n'), lines.size());
@@ -144,6 +108,18 @@ void read_config(std::string_view lines, KernelProfile& profile) {
 const BuiltinKernel* find_builtin(Arch arch, std::string_view release) {
   for (const BuiltinKernel& kernel : builtin_kernels())
     if (kernel.arch == arch && (release.empty() || kernel.release == release)) return &kernel;
+  return nullptr;
+}
+
+// The kernel of the same variant: for clouds or for all machines, with or without LPAE.
+const BuiltinKernel* find_variant(Arch arch, std::string_view release) {
+  const auto has = [](std::string_view name, std::string_view word) {
+    return name.find(word) != std::string_view::npos;
+  };
+  for (const BuiltinKernel& kernel : builtin_kernels())
+    if (kernel.arch == arch && has(kernel.release, "-cloud") == has(release, "cloud") &&
+        has(kernel.release, "-lpae") == has(release, "lpae"))
+      return &kernel;
   return nullptr;
 }
 
@@ -168,10 +144,10 @@ struct Line {
 // What a line other than arch, release and numbers says; empty when it is fine.
 std::string read_symbol_or_option(const Line& line, KernelProfile& profile) {
   if (line.key.starts_with("symbol.")) {
-    const auto field = field_of(line.key.substr(7));
-    const auto value = number_in(line.value);
+    const auto value = parse_profile_number(line.value);
     if (!value) return fmt::format("line {}: '{}': expected an address", line.number, line.key);
-    if (field != nullptr) profile.symbols.*field = *value;
+    if (auto* const field = symbol_named(profile.symbols, line.key.substr(7)); field != nullptr)
+      *field = *value;
   } else if (line.key.starts_with("config.")) {
     profile.config.insert_or_assign(std::string{line.key.substr(7)}, std::string{line.value});
   }
@@ -179,6 +155,56 @@ std::string read_symbol_or_option(const Line& line, KernelProfile& profile) {
 }
 
 }  // namespace
+
+std::optional<std::uint64_t> parse_profile_number(std::string_view text) {
+  int base = 10;
+  if (text.starts_with("0x") || text.starts_with("0X")) {
+    text.remove_prefix(2);
+    base = 16;
+  }
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+std::uint64_t* symbol_named(Symbols& symbols, std::string_view name) {
+  constexpr std::pair<std::string_view, std::uint64_t Symbols::*> fields[] = {
+      {"_text", &Symbols::text},
+      {"_stext", &Symbols::stext},
+      {"_etext", &Symbols::etext},
+      {"__start_rodata", &Symbols::rodata_start},
+      {"__end_rodata", &Symbols::rodata_end},
+      {"__init_begin", &Symbols::init_begin},
+      {"__init_end", &Symbols::init_end},
+      {"_einittext", &Symbols::einittext},
+      {"_sdata", &Symbols::sdata},
+      {"_edata", &Symbols::edata},
+      {"__bss_start", &Symbols::bss_start},
+      {"__bss_stop", &Symbols::bss_stop},
+      {"__brk_base", &Symbols::brk_base},
+      {"__brk_limit", &Symbols::brk_limit},
+      {"swapper_pg_dir", &Symbols::swapper_pg_dir},
+      {"_end", &Symbols::end},
+  };
+  for (const auto& [known, field] : fields)
+    if (known == name) return &(symbols.*field);
+  return nullptr;
+}
+
+Result<Done> derive(KernelProfile& profile, unsigned page_shift, unsigned section_bits) {
+  const auto geometry = geometry_of(profile, page_shift, section_bits);
+  if (!geometry) return geometry.error();
+  profile.geometry = geometry.value();
+  profile.limits = limits_of(profile);
+  profile.log_buf_shift = static_cast<unsigned>(option(profile, "CONFIG_LOG_BUF_SHIFT", 17));
+  profile.log_cpu_buf_shift =
+      static_cast<unsigned>(std::min<std::uint64_t>(option(profile, "CONFIG_LOG_CPU_MAX_BUF_SHIFT", 12), 21));
+  profile.max_cpus = static_cast<unsigned>(option(profile, "CONFIG_NR_CPUS", 0));
+  profile.is_sparse_vmemmap = !profile.geometry.is_flat();
+  profile.link_base = profile.arch == Arch::arm ? profile.limits.page_offset : profile.symbols.text;
+  return Done{};
+}
 
 bool KernelProfile::has(std::string_view name) const {
   const auto found = config.find(name);
@@ -208,6 +234,7 @@ KernelProfile profile_of(const BuiltinKernel& kernel) {
 
 KernelProfile builtin_profile(boot::Arch arch, std::string_view release) {
   if (const BuiltinKernel* exact = find_builtin(arch, release)) return profile_of(*exact);
+  if (const BuiltinKernel* nearest = find_variant(arch, release)) return profile_of(*nearest);
   if (const BuiltinKernel* any = find_builtin(arch, {})) return profile_of(*any);
   KernelProfile profile;
   profile.arch = arch;
@@ -237,7 +264,7 @@ Expected<KernelProfile> read_kernel_profile(std::string_view text) {
     } else if (parsed.key == "release") {
       profile.release = parsed.value;
     } else if (parsed.key == "page_size" || parsed.key == "section_size_bits") {
-      const auto value = number_in(parsed.value);
+      const auto value = parse_profile_number(parsed.value);
       if (!value) return wrong(fmt::format("line {}: '{}': expected a number", number, parsed.key));
       (parsed.key == "page_size" ? page_size : section_bits) = *value;
     } else if (std::string problem = read_symbol_or_option(parsed, profile); !problem.empty()) {
@@ -250,7 +277,7 @@ Expected<KernelProfile> read_kernel_profile(std::string_view text) {
   profile.arch = *arch;
   profile.source = "kernel.txt";
   take_from_builtin(profile);
-  if (section_bits > 63 || !derive(profile, shift_of(page_size), section_bits))
+  if (section_bits > 63 || !derive(profile, shift_of(page_size), static_cast<unsigned>(section_bits)))
     return wrong("CONFIG_ARCH_FORCE_MAX_ORDER, page_size and section_size_bits make no lawful geometry");
   return profile;
 }

@@ -7,7 +7,17 @@ namespace {
 constexpr std::string_view kX86Config =
     "CONFIG_PGTABLE_LEVELS=5\nCONFIG_NR_CPUS=8192\nCONFIG_NUMA=y\nCONFIG_NODES_SHIFT=10\nCONFIG_SPARSEMEM=y\n"
     "CONFIG_SPARSEMEM_VMEMMAP=y\nCONFIG_TRANSPARENT_HUGEPAGE=y\nCONFIG_HUGETLB_PAGE=y\nCONFIG_CMA=n\n"
-    "CONFIG_ZONE_DMA=y\nCONFIG_ZONE_DMA32=y\nCONFIG_PHYSICAL_START=0x1000000\nCONFIG_LOG_BUF_SHIFT=17\n";
+    "CONFIG_ZONE_DMA=y\nCONFIG_ZONE_DMA32=y\nCONFIG_PHYSICAL_START=0x1000000\nCONFIG_LOG_BUF_SHIFT=17\n"
+    "CONFIG_RANDOMIZE_BASE=y\nCONFIG_RANDOMIZE_MEMORY=y\nCONFIG_TRANSPARENT_HUGEPAGE_ALWAYS=y\n"
+    "CONFIG_ZONE_DEVICE=y\nCONFIG_EFI=y\nCONFIG_DEFERRED_STRUCT_PAGE_INIT=y\n";
+
+constexpr std::string_view kX86GenericConfig =
+    "CONFIG_PGTABLE_LEVELS=5\nCONFIG_NR_CPUS=8192\nCONFIG_NUMA=y\nCONFIG_NUMA_EMU=y\nCONFIG_NODES_SHIFT=10\n"
+    "CONFIG_SPARSEMEM=y\nCONFIG_SPARSEMEM_VMEMMAP=y\nCONFIG_TRANSPARENT_HUGEPAGE=y\nCONFIG_HUGETLB_PAGE=y\n"
+    "CONFIG_CMA=n\nCONFIG_ZONE_DMA=y\nCONFIG_ZONE_DMA32=y\nCONFIG_PHYSICAL_START=0x1000000\n"
+    "CONFIG_LOG_BUF_SHIFT=17\nCONFIG_RANDOMIZE_BASE=y\nCONFIG_RANDOMIZE_MEMORY=y\nCONFIG_PAGE_EXTENSION=y\n"
+    "CONFIG_TRANSPARENT_HUGEPAGE_ALWAYS=y\nCONFIG_ZONE_DEVICE=y\nCONFIG_EFI=y\nCONFIG_DEFERRED_STRUCT_PAGE_"
+    "INIT=y\n";
 
 constexpr std::string_view kArm64Config =
     "CONFIG_PGTABLE_LEVELS=4\nCONFIG_ARM64_VA_BITS=48\nCONFIG_ARM64_PA_BITS=48\nCONFIG_NR_CPUS=256\n"
@@ -15,19 +25,29 @@ constexpr std::string_view kArm64Config =
     "CONFIG_SPARSEMEM_VMEMMAP=y\nCONFIG_TRANSPARENT_HUGEPAGE=y\nCONFIG_HUGETLB_PAGE=y\nCONFIG_CMA=y\n"
     "CONFIG_CMA_SIZE_MBYTES=64\nCONFIG_CMA_SIZE_SEL_MBYTES=y\nCONFIG_CMA_ALIGNMENT=8\nCONFIG_DMA_CMA=y\n"
     "CONFIG_DMA_PERNUMA_CMA=y\nCONFIG_ZONE_DMA=y\nCONFIG_ZONE_DMA32=y\nCONFIG_EFI=y\nCONFIG_LOG_BUF_SHIFT="
-    "17\n";
+    "17\nCONFIG_RANDOMIZE_BASE=y\nCONFIG_TRANSPARENT_HUGEPAGE_ALWAYS=y\nCONFIG_DEFERRED_STRUCT_PAGE_INIT=y\n";
+
+constexpr std::string_view kArm64GenericConfig =
+    "CONFIG_PGTABLE_LEVELS=4\nCONFIG_ARM64_VA_BITS=48\nCONFIG_ARM64_PA_BITS=48\nCONFIG_NR_CPUS=256\n"
+    "CONFIG_NUMA=y\nCONFIG_NODES_SHIFT=4\nCONFIG_ARCH_FORCE_MAX_ORDER=11\nCONFIG_SPARSEMEM=y\n"
+    "CONFIG_SPARSEMEM_VMEMMAP=y\nCONFIG_TRANSPARENT_HUGEPAGE=y\nCONFIG_HUGETLB_PAGE=y\nCONFIG_CMA=y\n"
+    "CONFIG_CMA_SIZE_MBYTES=64\nCONFIG_CMA_SIZE_SEL_MBYTES=y\nCONFIG_CMA_ALIGNMENT=8\nCONFIG_DMA_CMA=y\n"
+    "CONFIG_DMA_PERNUMA_CMA=y\nCONFIG_ZONE_DMA=y\nCONFIG_ZONE_DMA32=y\nCONFIG_EFI=y\nCONFIG_LOG_BUF_SHIFT="
+    "17\nCONFIG_RANDOMIZE_BASE=y\nCONFIG_TRANSPARENT_HUGEPAGE_ALWAYS=y\nCONFIG_DEFERRED_STRUCT_PAGE_INIT=y\n"
+    "CONFIG_PAGE_EXTENSION=y\n";
 
 constexpr std::string_view kArmConfig =
     "CONFIG_PGTABLE_LEVELS=2\nCONFIG_ARM_LPAE=n\nCONFIG_PAGE_OFFSET=0xC0000000\nCONFIG_NR_CPUS=8\n"
     "CONFIG_HIGHMEM=y\nCONFIG_ARCH_FORCE_MAX_ORDER=12\nCONFIG_FLATMEM=y\nCONFIG_CMA=y\n"
     "CONFIG_CMA_SIZE_MBYTES=16\nCONFIG_CMA_SIZE_SEL_MBYTES=y\nCONFIG_CMA_ALIGNMENT=8\nCONFIG_DMA_CMA=y\n"
-    "CONFIG_ZONE_DMA=y\nCONFIG_EFI=y\nCONFIG_LOG_BUF_SHIFT=17\n";
+    "CONFIG_ZONE_DMA=y\nCONFIG_EFI=y\nCONFIG_LOG_BUF_SHIFT=17\nCONFIG_PAGE_EXTENSION=y\n";
 
 constexpr std::string_view kArmLpaeConfig =
     "CONFIG_PGTABLE_LEVELS=3\nCONFIG_ARM_LPAE=y\nCONFIG_PAGE_OFFSET=0xC0000000\nCONFIG_NR_CPUS=8\n"
     "CONFIG_HIGHMEM=y\nCONFIG_ARCH_FORCE_MAX_ORDER=12\nCONFIG_FLATMEM=y\nCONFIG_TRANSPARENT_HUGEPAGE=y\n"
     "CONFIG_HUGETLB_PAGE=y\nCONFIG_CMA=y\nCONFIG_CMA_SIZE_MBYTES=16\nCONFIG_CMA_SIZE_SEL_MBYTES=y\n"
-    "CONFIG_CMA_ALIGNMENT=8\nCONFIG_DMA_CMA=y\nCONFIG_ZONE_DMA=y\nCONFIG_EFI=y\nCONFIG_LOG_BUF_SHIFT=17\n";
+    "CONFIG_CMA_ALIGNMENT=8\nCONFIG_DMA_CMA=y\nCONFIG_ZONE_DMA=y\nCONFIG_EFI=y\nCONFIG_LOG_BUF_SHIFT=17\n"
+    "CONFIG_PAGE_EXTENSION=y\nCONFIG_TRANSPARENT_HUGEPAGE_ALWAYS=y\n";
 
 constexpr Symbols kX86Cloud{.text = 0xffffffff81000000,
                             .stext = 0xffffffff81000000,
@@ -66,6 +86,7 @@ constexpr Symbols kArm64Cloud{.text = 0xffff800008000000,
                               .rodata_end = 0xffff800009384000,
                               .init_begin = 0xffff800009390000,
                               .init_end = 0xffff800009810000,
+                              .einittext = 0xffff8000093f4c0c,
                               .sdata = 0xffff800009810000,
                               .edata = 0xffff800009a09a00,
                               .bss_start = 0xffff800009a0a000,
@@ -80,6 +101,7 @@ constexpr Symbols kArm64Generic{.text = 0xffff800008000000,
                                 .rodata_end = 0xffff80000964d000,
                                 .init_begin = 0xffff800009660000,
                                 .init_end = 0xffff800009cb0000,
+                                .einittext = 0xffff8000096d5f98,
                                 .sdata = 0xffff800009cb0000,
                                 .edata = 0xffff800009f6da00,
                                 .bss_start = 0xffff800009f6e000,
@@ -119,9 +141,9 @@ constexpr Bytes kSixMiB{6u << 20};
 
 constexpr BuiltinKernel kKernels[] = {
     {"6.1.0-56-cloud-amd64", boot::Arch::x86_64, kX86Cloud, Bytes{0}, Bytes{0}, kX86Config},
-    {"6.1.0-56-amd64", boot::Arch::x86_64, kX86Generic, Bytes{0}, Bytes{0}, kX86Config},
+    {"6.1.0-56-amd64", boot::Arch::x86_64, kX86Generic, Bytes{0}, Bytes{0}, kX86GenericConfig},
     {"6.1.0-56-cloud-arm64", boot::Arch::arm64, kArm64Cloud, Bytes{0}, Bytes{0x5000}, kArm64Config},
-    {"6.1.0-56-arm64", boot::Arch::arm64, kArm64Generic, Bytes{0}, Bytes{0x5000}, kArm64Config},
+    {"6.1.0-56-arm64", boot::Arch::arm64, kArm64Generic, Bytes{0}, Bytes{0x5000}, kArm64GenericConfig},
     {"6.1.0-50-armmp", boot::Arch::arm, kArmmp, kSixMiB, Bytes{0x4000}, kArmConfig},
     {"6.1.0-50-armmp-lpae", boot::Arch::arm, kArmmpLpae, kSixMiB, Bytes{0x5000}, kArmLpaeConfig},
 };

@@ -1,0 +1,86 @@
+// Which kernel a machine is described with, and where it lies: a part of describe_parts.hpp.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "linux/describe_parts.hpp"
+#include "linux/kernel_file.hpp"
+
+namespace quarry::lnx {
+namespace {
+
+// Where the link base of the present image lies, so that another kernel can take its place.
+PhysAddr link_base_of(const MachineDescription& machine) {
+  const KernelProfile& kernel = machine.kernel;
+  const bool is_x86 = kernel.arch == boot::Arch::x86_64;
+  const std::uint64_t offset = (is_x86 ? kernel.symbols.text : kernel.symbols.stext) - kernel.link_base;
+  const std::uint64_t begin = machine.image.whole.begin().raw;
+  return PhysAddr{begin - std::min(offset, begin)};
+}
+
+// The machine's kernel becomes the one that was given.
+std::optional<Problem> take_kernel(const KernelProfile& kernel, MachineDescription& machine) {
+  const auto name_in = [](boot::Arch arch) {
+    const TextView name = boot::name_of(arch);
+    return std::string_view{name.data(), name.size()};
+  };
+  if (kernel.arch != machine.kernel.arch)
+    return Problem{ExitStatus::bad_arguments,
+                   fmt::format("--kernel {}: a kernel of {}: expected one of {} for {}", kernel.source,
+                               name_in(kernel.arch), name_in(machine.kernel.arch), machine.source)};
+  // Five levels of tables need both: the processor, which is known by now, and the kernel.
+  constexpr unsigned five_level_bits = 52;
+  const bool has_five_levels =
+      kernel.arch == boot::Arch::x86_64 && machine.kernel.limits.phys_bits == five_level_bits;
+  machine.kernel = kernel;
+  const auto levels = kernel.config.find("CONFIG_PGTABLE_LEVELS");
+  if (has_five_levels && levels != kernel.config.end() && levels->second == "5")
+    machine.kernel.limits.phys_bits = five_level_bits;
+  const auto say_once = [](std::string text, std::vector<std::string>& into) {
+    if (std::find(into.begin(), into.end(), text) == into.end()) into.push_back(std::move(text));
+  };
+  say_once(fmt::format("kernel {}", kernel.source), machine.sources);
+  for (const std::string& note : kernel.assumed) say_once(note, machine.notes);
+  return std::nullopt;
+}
+
+}  // namespace
+
+bool needs_kernel(const DescribeOptions& options) { return options.kernel_file && !options.kernel; }
+
+Expected<DescribeOptions> with_kernel(const DescribeOptions& options) {
+  auto kernel = read_kernel_file(*options.kernel_file, options.config_file);
+  if (!kernel) return kernel.problem();
+  DescribeOptions complete = options;
+  complete.kernel = *std::move(kernel);
+  return complete;
+}
+
+std::optional<Problem> choose_kernel(boot::Arch arch, std::string_view release,
+                                     const DescribeOptions& options, MachineDescription& machine) {
+  if (options.kernel) {
+    machine.kernel.arch = arch;
+    return take_kernel(*options.kernel, machine);
+  }
+  machine.kernel = builtin_profile(arch, release);
+  if (release.empty())
+    machine.notes.push_back(fmt::format("no kernel is named: {} is assumed", machine.kernel.source));
+  else if (machine.kernel.release != release)
+    machine.notes.push_back(fmt::format("the configuration of kernel {} is not known: {} is assumed", release,
+                                        machine.kernel.source));
+  return std::nullopt;
+}
+
+std::optional<Problem> place_kernel(const DescribeOptions& options, MachineDescription& machine) {
+  const bool is_placed = !machine.image.whole.empty();
+  const PhysAddr old_base = link_base_of(machine);
+  if (options.kernel)
+    if (auto problem = take_kernel(*options.kernel, machine)) return problem;
+  if (options.kernel_at || (options.kernel && is_placed)) {
+    const Bytes brk = machine.image.brk.size();
+    machine.image = image_at(machine.kernel, options.kernel_at.value_or(old_base), brk);
+  }
+  return std::nullopt;
+}
+
+}  // namespace quarry::lnx
