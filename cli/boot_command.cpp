@@ -26,7 +26,7 @@ int list_builtins(const BootOptions& options) {
 
 // The steps of a machine's flow, which are known without booting it.
 int list_steps(boot::Arch arch, const BootOptions& options) {
-  const auto steps = boot::steps_of(arch);
+  const auto steps = boot::steps_of(arch, options.early);
   std::size_t width = 0;
   for (const auto& step : steps) width = std::max(width, std::string_view{step.name}.size());
   std::string text;
@@ -45,7 +45,7 @@ int run_boot(const BootOptions& options) {
 
   if (options.show_flow) return list_steps(machine->kernel.arch, options);
   EventLog log;
-  const auto report = boot_machine(*machine, options.mode, log);
+  const auto report = boot_machine(*machine, options.mode, log, options.early);
   // What was decided until a boot failed is just what one wants to see.
   if (!options.observe_file.empty()) {
     if (const auto problem = write_output(options.observe_file, log.json_lines())) return complain(*problem);

@@ -63,7 +63,7 @@ struct TablesInRam {
     const Bytes line = early.memblock().config().cache_line;
     const early::Request request{
         .size = size, .alignment = alignment < line ? line : alignment, .node = near};
-    const auto at = early.memblock().alloc_try_nid_raw(request, "page descriptors");
+    const auto at = early.state().allocator.alloc_try_nid_raw(request, "page descriptors");
     if (!at) return at.error();
     const PhysRange range = PhysRange::sized(at.value(), size);
     if (!ram.zero(range)) return Error::out_of_range;
@@ -73,9 +73,10 @@ struct TablesInRam {
   }
 };
 
-std::uint64_t largest_hole(const early::Memblock& memblock) {
+std::uint64_t largest_hole(const memory::EarlySystem& early) {
+  if (early.bootmem() != nullptr) return early.bootmem()->stats().largest_free.raw;
   std::uint64_t largest = 0;
-  for (const auto& free : memblock.free_ranges()) largest = std::max(largest, free.range.size().raw);
+  for (const auto& free : early.memblock().free_ranges()) largest = std::max(largest, free.range.size().raw);
   return largest;
 }
 
@@ -104,8 +105,7 @@ std::string reason_of(memory::Stage stage, Error error, const boot::Failure& fai
 lnx::Problem stopped_at(memory::Stage stage, Error error, const memory::EarlySystem& early,
                         const BootReport& report) {
   const boot::Failure& failure = early.state().failure;
-  const std::uint64_t hole =
-      failure.largest_hole.raw != 0 ? failure.largest_hole.raw : largest_hole(early.memblock());
+  const std::uint64_t hole = failure.largest_hole.raw != 0 ? failure.largest_hole.raw : largest_hole(early);
   const bool has_ram = std::any_of(report.firmware.begin(), report.firmware.end(),
                                    [](const FirmwareEntry& entry) { return entry.is_ram; });
   return {lnx::ExitStatus::cannot_boot,
@@ -114,7 +114,7 @@ lnx::Problem stopped_at(memory::Stage stage, Error error, const memory::EarlySys
 }
 
 void read_machine(const lnx::MachineDescription& description, const boot::Machine& machine, Mode mode,
-                  BootReport& report) {
+                  boot::EarlyChoice early, BootReport& report) {
   report.source = description.source;
   report.arch = to_string(boot::name_of(machine.arch));
   report.page_size = machine.geometry.page_size().bytes().raw;
@@ -124,7 +124,8 @@ void read_machine(const lnx::MachineDescription& description, const boot::Machin
   report.native = mode == Mode::native;
   report.notes = description.notes;
   report.sources = description.sources;
-  for (const auto& step : boot::steps_of(machine.arch)) report.steps.push_back({step.name, step.about});
+  for (const auto& step : boot::steps_of(machine.arch, early))
+    report.steps.push_back({step.name, step.about});
   read_firmware(machine, description.map_source, report);
 }
 
@@ -137,26 +138,38 @@ std::vector<PhysRange> ram_in(const BootReport& report) {
 
 }  // namespace
 
-lnx::Expected<BootReport> boot_machine(const lnx::MachineDescription& description, Mode mode, EventLog& log) {
+lnx::Expected<BootReport> boot_machine(const lnx::MachineDescription& description, Mode mode, EventLog& log,
+                                       boot::EarlyChoice choice) {
   const bool is_native = mode == Mode::native;
   boot::Machine machine = description.machine();
-  // How far a Linux kernel's addresses reach binds that kernel; x86_64 itself has 52 bits.
-  if (is_native && machine.arch == boot::Arch::x86_64) machine.limits.phys_bits = kMostPhysBits;
+  // Linux's own limits bind Linux: native mode has no table that could be full, and x86_64 itself has 52 bits.
+  if (is_native) {
+    machine.limits.max_map_entries = 0;
+    machine.limits.initial_memory_regions = 0;
+    machine.limits.max_reserved_nodes = 0;
+    if (machine.arch == boot::Arch::x86_64) machine.limits.phys_bits = kMostPhysBits;
+  }
   BootReport report;
-  read_machine(description, machine, mode, report);
+  read_machine(description, machine, mode, choice, report);
 
   hosted::VirtualArena outside;
   hosted::PagedRam ram{std::span{&kEverything, 1}, machine.geometry.page_size()};
   lnx::LinuxAllocations allocations{description.kernel};
-  memory::EarlyConfig config{
-      .spare = spare_of(outside.arena()), .observer = log.observer(), .steps = steps_into(log)};
+  memory::EarlyConfig config{.spare = spare_of(outside.arena()),
+                             .observer = log.observer(),
+                             .steps = steps_into(log),
+                             .early = choice,
+                             .bitmap_map = direct_map_of(ram),
+                             .bootmem_observer = log.bootmem_observer()};
   // In Linux mode nobody looks at what Linux keeps in its allocations, so there is nothing to map or to zero.
   if (is_native) {
     config.direct_map = direct_map_of(ram);
-    ram.reserve(ram_in(report));
+    config.fresh_ram = memory::FreshRam::zero;
   } else {
     config.hooks = allocations.hooks();
   }
+  // A table or a bitmap may be larger than what is otherwise made of address space at a time.
+  if (is_native || choice == boot::EarlyChoice::bootmem) ram.reserve(ram_in(report));
   const auto early = memory::EarlySystem::make(machine, outside.arena(), config);
   if (!early)
     return lnx::Problem{lnx::ExitStatus::cannot_boot,
@@ -164,11 +177,11 @@ lnx::Expected<BootReport> boot_machine(const lnx::MachineDescription& descriptio
 
   TablesInRam tables{*early.value(), ram};
   const auto metadata = is_native ? tables.source() : memory::metadata_outside(outside.arena());
-  const Bytes descriptor =
-      is_native ? Bytes{sizeof(page::Descriptor)} : lnx::struct_sizes_of(description.kernel).page;
+  std::optional<AsLinux> as_linux;
+  if (!is_native) as_linux.emplace(AsLinux{description, allocations});
   std::optional<lnx::Problem> problem;
   const bool known = with_geometry(machine.geometry, [&]<Geometry G>() {
-    PagesStage<G> stage{*early.value(), ram, metadata, descriptor, log, report};
+    PagesStage<G> stage{*early.value(), ram, metadata, as_linux, log, report};
     const auto done = stage.run();
     if (!done) problem = stopped_at(stage.reached(), done.error(), *early.value(), report);
   });

@@ -14,11 +14,12 @@ enum class Mode {
   native,      // the library's own metadata, out of memblock
 };
 
-// Boots `machine` through every stage and reads the report from what is then there. `log` is filled also when
+// Boots `machine` with that boot-time allocator through every stage and reads the report from what is then there. `log` is filled also when
 // the boot fails.
 //
 // Errors    cannot_boot: which stage stopped and why, with the largest hole. malformed_input: what the
 //           description holds is no tree or map after all.
-lnx::Expected<BootReport> boot_machine(const lnx::MachineDescription& machine, Mode mode, EventLog& log);
+lnx::Expected<BootReport> boot_machine(const lnx::MachineDescription& machine, Mode mode, EventLog& log,
+                                       boot::EarlyChoice early = boot::EarlyChoice::memblock);
 
 }  // namespace quarry::cli

@@ -46,6 +46,10 @@ void BootArguments::add_to(CLI::App& boot) {
       ->option_text(fmt::format("[{}]", lnx::kDefaultMachine));
   boot.add_flag("--native", words_.native,
                 "the library's own metadata in RAM instead of Linux's allocations");
+  add_choice<boot::EarlyChoice>(
+      boot, "--early", options_.early,
+      {{"memblock", boot::EarlyChoice::memblock}, {"bootmem", boot::EarlyChoice::bootmem}},
+      "who allocates once nodes are known: memblock or bootmem");
   add_machine_options(boot);
   add_output_options(boot);
 }
@@ -60,6 +64,9 @@ void BootArguments::add_machine_options(CLI::App& boot) {
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   add("--cmdline", words_.command_line, "STRING", "the kernel's command line, instead of the machine's own");
+  add("--kernel", words_.kernel, "FILE",
+      "the kernel that boots: a System.map, vmlinux, vmlinuz or Image, or a profile in TOML");
+  add("--config", words_.config, "FILE", "the .config that the kernel was built with, beside --kernel");
   add("--kernel-at", words_.kernel_at, "ADDR", "physical address that the kernel is loaded at");
   add("--dtb-at", words_.tree_at, "ADDR", "physical address of the device tree");
   add("--initrd", words_.initrd, "BASE+SIZE", "where the initial ramdisk lies");
@@ -124,6 +131,10 @@ std::optional<std::string> BootArguments::check_machine() {
   take_file(words_.srat, describe.srat_file);
   take_file(words_.slit, describe.slit_file);
   take_file(words_.tree, describe.tree_file);
+  take_file(words_.kernel, describe.kernel_file);
+  take_file(words_.config, describe.config_file);
+  if (describe.config_file && !describe.kernel_file)
+    return fmt::format("--config {}: expected --kernel FILE beside it", *describe.config_file);
   if (words_.native) options_.mode = Mode::native;
   return std::nullopt;
 }

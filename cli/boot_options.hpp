@@ -17,12 +17,13 @@ namespace quarry::cli {
 class BootArguments {
  public:
   void add_to(CLI::App& boot);
+  // Only those that say more of a machine, for a command that has other options.
+  void add_machine_options(CLI::App& command);
   // After the parse. What makes no sense is told in one line; then the options are not to be used.
   std::optional<std::string> check();
   const BootOptions& options() const { return options_; }
 
  private:
-  void add_machine_options(CLI::App& boot);
   void add_output_options(CLI::App& boot);
   std::optional<std::string> check_machine();
   std::optional<std::string> check_output();
@@ -31,7 +32,7 @@ class BootArguments {
   struct Words {
     std::vector<std::string> memory;
     std::optional<std::string> command_line;
-    std::string arch, kernel_at, tree_at, initrd, srat, slit, tree, cpus;
+    std::string arch, kernel_at, tree_at, initrd, srat, slit, tree, kernel, config, cpus;
     bool native = false, quiet = false, verbose = false;
   };
   Words words_;

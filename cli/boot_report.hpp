@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -56,8 +57,9 @@ struct MapPiece {
 struct ZoneEntry {
   std::string name;
   std::uint64_t start_pfn = 0, spanned_pages = 0, present_pages = 0, managed_pages = 0, cma_pages = 0;
-  std::vector<std::uint64_t> free_area;           // blocks by order, when the boot is done
-  std::vector<std::uint64_t> free_area_handover;  // right after memblock's pages were released
+  std::uint64_t min_pages = 0, low_pages = 0, high_pages = 0;  // watermarks
+  std::vector<std::uint64_t> free_area;                        // blocks by order, when the boot is done
+  std::vector<std::uint64_t> free_area_handover;               // right after memblock's pages were released
 };
 
 struct NodeEntry {
@@ -67,6 +69,22 @@ struct NodeEntry {
   std::vector<int> fallback;
   std::vector<std::pair<int, std::string>> zonelist;  // zonerefs in order
   std::vector<ZoneEntry> zones;
+};
+
+// What a bitmap of bootmem's said when the last allocation before the hand-over was made.
+struct BitmapEntry {
+  int node = 0;
+  std::uint64_t start_pfn = 0, end_pfn = 0;  // exclusive
+  std::uint64_t map_pfn = 0, map_bytes = 0;  // where the bitmap lay
+  std::uint64_t free_pages = 0, reserved_pages = 0;
+  std::uint64_t last_end_off = 0, hint_idx = 0;  // Linux's fields: bytes and pages from the node's begin
+};
+
+struct BootmemEntry {
+  std::vector<BitmapEntry> nodes;
+  // Of the hand-over: pages given, those of the bitmaps among them, and free ones that were given to nobody.
+  std::uint64_t released_pages = 0, bitmap_pages = 0, lost_pages = 0;
+  std::uint64_t blocks = 0;  // single pages and whole longs of the bitmap
 };
 
 struct ReservedNode {
@@ -118,6 +136,7 @@ struct BootReport {
   std::vector<RegionEntry> memory, reserved;
   std::vector<MapPiece> pieces;  // sorted, disjoint, covering all memory
   std::vector<NodeEntry> nodes;
+  std::optional<BootmemEntry> bootmem;  // if it was in use
   std::vector<ReservedNode> reserved_memory;
   std::vector<CmaEntry> cma;
   std::vector<Span> crashkernel;
@@ -133,7 +152,7 @@ struct BootReport {
 
   // The kernel's own words, from the library's views.
   struct Texts {
-    std::string memblock, zones, zonelists, zonerefs, iomem;
+    std::string memblock, zones, sections, zonelists, zonerefs, zoneinfo, iomem;
     std::string buddyinfo, pagetypeinfo, slabinfo, memory_line;
   } texts;
 };

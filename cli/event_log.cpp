@@ -27,11 +27,20 @@ const char* name_of(early::Action action) {
 
 }  // namespace
 
+void EventLog::add(const early::Event& event, boot::EarlyChoice allocator) {
+  events_.push_back({event.action, event.range, event.flags, event.node, text(event.owner),
+                     text(event.reason), event.size, event.alignment, step_, allocator});
+}
+
 early::Observer EventLog::observer() noexcept {
   return {this, [](void* self, const early::Event& event) noexcept {
-            auto& log = *static_cast<EventLog*>(self);
-            log.events_.push_back({event.action, event.range, event.flags, event.node, text(event.owner),
-                                   text(event.reason), event.size, event.alignment, log.step_});
+            static_cast<EventLog*>(self)->add(event, boot::EarlyChoice::memblock);
+          }};
+}
+
+early::Observer EventLog::bootmem_observer() noexcept {
+  return {this, [](void* self, const early::Event& event) noexcept {
+            static_cast<EventLog*>(self)->add(event, boot::EarlyChoice::bootmem);
           }};
 }
 
@@ -50,6 +59,7 @@ std::string EventLog::json_lines() const {
     if (!event.owner.empty()) line["owner"] = event.owner;
     if (!event.reason.empty()) line["reason"] = event.reason;
     if (!event.step.empty()) line["step"] = event.step;
+    if (event.allocator == boot::EarlyChoice::bootmem) line["allocator"] = "bootmem";
     // What a tree calls its nodes is anybody's bytes: what is not UTF-8 is replaced, never an exception.
     lines += line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
   }

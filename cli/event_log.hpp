@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "quarry/boot/flow.hpp"
 #include "quarry/early/observer.hpp"
 
 namespace quarry::cli {
@@ -18,6 +19,7 @@ struct LoggedEvent {
   std::string owner, reason;
   Bytes size, alignment;  // what was asked for, of allocations and of what became of them
   std::string step;       // the step of the flow that was running; empty outside the flow
+  boot::EarlyChoice allocator = boot::EarlyChoice::memblock;  // whose decision it was
 
   // Good while this object lives.
   early::Event event() const {
@@ -35,13 +37,16 @@ struct LoggedEvent {
 class EventLog {
  public:
   // Good while the log stays where it is.
-  early::Observer observer() noexcept;
+  early::Observer observer() noexcept;          // of memblock
+  early::Observer bootmem_observer() noexcept;  // of bootmem
   void set_step(std::string_view step) { step_ = step; }
   const std::vector<LoggedEvent>& events() const noexcept { return events_; }
   // One JSON object a line, in order.
   std::string json_lines() const;
 
  private:
+  void add(const early::Event& event, boot::EarlyChoice allocator);
+
   std::vector<LoggedEvent> events_;
   std::string step_;
 };

@@ -54,6 +54,25 @@ Json node(const NodeEntry& entry) {
               {"zones", list(entry.zones, zone)}};
 }
 
+Json bootmem(const BootmemEntry& entry) {
+  const auto bitmap = [](const BitmapEntry& node) {
+    return Json{{"id", node.node},
+                {"start_pfn", node.start_pfn},
+                {"end_pfn", node.end_pfn},
+                {"map_pfn", node.map_pfn},
+                {"map_bytes", node.map_bytes},
+                {"free_pages", node.free_pages},
+                {"reserved_pages", node.reserved_pages},
+                {"last_end_off", exact(node.last_end_off)},
+                {"hint_idx", node.hint_idx}};
+  };
+  return Json{{"nodes", list(entry.nodes, bitmap)},
+              {"released_pages", entry.released_pages},
+              {"bitmap_pages", entry.bitmap_pages},
+              {"lost_pages", entry.lost_pages},
+              {"blocks", entry.blocks}};
+}
+
 Json reserved_node(const ReservedNode& entry) {
   Json object{{"name", entry.name}, {"base", exact(entry.range.begin)}, {"size", exact(entry.range.size())}};
   object["flags"] = entry.flags;
@@ -113,6 +132,7 @@ std::string to_json(const BootReport& report) {
                     {"mem_total_kib", report.mem_total_kib},
                     {"cma_total_kib", report.cma_total_kib},
                     {"high_total_kib", report.high_total_kib}};
+  if (report.bootmem) root["bootmem"] = bootmem(*report.bootmem);
   // Names come out of trees and command lines: what is not UTF-8 there is replaced.
   return root.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }

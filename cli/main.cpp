@@ -8,6 +8,7 @@
 #include "cli/boot_command.hpp"
 #include "cli/boot_options.hpp"
 #include "cli/choice.hpp"
+#include "cli/compare_command.hpp"
 #include "cli/replay_command.hpp"
 
 namespace quarry::cli {
@@ -22,15 +23,16 @@ constexpr const char* kExamples = R"(Examples:
   quarry boot dmesg.txt --format json           the machine that a kernel log tells of, for scripts
   quarry boot host                              this machine, as far as it can be read
   quarry boot numa-8n --stage zones             one stage alone
+  quarry boot dmesg.txt --kernel /boot/vmlinuz --config /boot/config      with a kernel that is at hand
   quarry boot --flow arm64-virt-8g              the steps by the names of the Linux functions
+  quarry boot numa-8n --early bootmem           with the bitmaps of older kernels from when nodes are known
   quarry boot board.dtb --observe events.jsonl  every decision of the boot-time allocators, a line each
 
 Exit status: 0 done, 1 a finding, 2 unusable arguments, 3 malformed input, 4 the machine cannot boot.)";
 
 // Commands and options of the tool's contract that this version has not got. They say so instead of guessing.
-constexpr std::array kLaterCommands = {"compare", "where",  "diff",    "solve",
-                                       "lint",    "report", "sysroot", "shell"};
-constexpr std::array kLaterOptions = {"--kernel", "--config", "--early", "--policy"};
+constexpr std::array kLaterCommands = {"where", "diff", "solve", "lint", "report", "sysroot", "shell"};
+constexpr std::array kLaterOptions = {"--policy"};
 
 int refuse(const std::string& text) {
   fmt::print(stderr, "quarry: {}\n", text);
@@ -77,6 +79,31 @@ CLI::App* add_replay(CLI::App& app, ReplayOptions& options) {
   return replay;
 }
 
+// `quarry compare`; what more there is to say of the machine comes with `machine`.
+CLI::App* add_compare(CLI::App& app, CompareOptions& options, BootArguments& machine) {
+  auto* const compare =
+      app.add_subcommand("compare", "boot a machine and hold the outcome against what a real kernel printed");
+  compare->footer(kCompareExamples);
+  compare->add_option("MACHINE", options.machine,
+                      "what boots, as for boot; without LOG it is the log, inputs only");
+  compare->add_option("LOG", options.log, "a boot log, a case directory, or '-'");
+  machine.add_machine_options(*compare);
+  auto& group = *compare->add_option_group("Output");
+  group.add_option("--kind", options.kind, "one kind of quantities: zones, managed, …")->option_text("NAME");
+  add_choice<Format>(group, "--format", options.format, {{"text", Format::text}, {"json", Format::json}}, "");
+  add_choice<Colour>(group, "--color", options.colour,
+                     {{"auto", Colour::automatic}, {"always", Colour::always}, {"never", Colour::never}}, "");
+  group.add_option("-o,--output", options.output_file, "write to FILE, whole or not at all")
+      ->option_text("FILE");
+  auto* const verbose = group.add_flag_callback(
+      "-v,--verbose", [&options] { options.verbosity = Verbosity::verbose; }, "every quantity");
+  group
+      .add_flag_callback(
+          "-q,--quiet", [&options] { options.verbosity = Verbosity::quiet; }, "the last line alone")
+      ->excludes(verbose);
+  return compare;
+}
+
 int run(int count, const char* const* words) {
   if (const auto later = later_word(count, words)) return refuse(*later);
   CLI::App app{
@@ -93,6 +120,9 @@ int run(int count, const char* const* words) {
   arguments.add_to(*boot);
   ReplayOptions replay_options;
   const auto* const replay = add_replay(app, replay_options);
+  CompareOptions compare_options;
+  BootArguments compared_machine;
+  const auto* const compare = add_compare(app, compare_options, compared_machine);
 
   if (const auto unknown = unknown_command(app, count, words)) return refuse(*unknown);
   try {
@@ -102,6 +132,12 @@ int run(int count, const char* const* words) {
     return refuse(fmt::format("{}; 'quarry --help' has examples", error.what()));
   }
   if (replay->parsed()) return run_replay(replay_options);
+  if (compare->parsed()) {
+    if (const auto bad = compared_machine.check()) return refuse(*bad);
+    if (const auto bad = check_compare(compare_options)) return refuse(*bad);
+    compare_options.describe = compared_machine.options().describe;
+    return run_compare(compare_options);
+  }
   if (!boot->parsed()) {
     fmt::print("{}", app.help());
     return 0;

@@ -19,6 +19,7 @@ struct BootOptions {
   std::string machine{lnx::kDefaultMachine};
   lnx::DescribeOptions describe;
   Mode mode = Mode::linux_mode;
+  boot::EarlyChoice early = boot::EarlyChoice::memblock;
   Format format = Format::text;
   Colour colour = Colour::automatic;
   ShownStage stage = ShownStage::all;

@@ -1,30 +1,42 @@
 // cli/pages_stage.hpp: one bring-up with snapshots, on a machine whose geometry is a type.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 
 #include "cli/ledger_parts.hpp"
 #include "cli/snapshot.hpp"
 #include "cli/text.hpp"
 #include "host/paged_host.hpp"
+#include "linux/deferred_pages.hpp"
+#include "linux/description.hpp"
+#include "linux/initcall_watermarks.hpp"
+#include "linux/linux_allocations.hpp"
 #include "quarry/memory/bring_up.hpp"
 #include "quarry/memory/exercise.hpp"
 #include "quarry/view/memory_line.hpp"
 #include "quarry/view/slabinfo.hpp"
+#include "quarry/view/zoneinfo.hpp"
 #include "quarry/view/zones.hpp"
 
 namespace quarry::cli {
+
+// The kernel whose sizes and moments count when a machine is shown as Linux has it.
+struct AsLinux {
+  const lnx::MachineDescription& machine;
+  const lnx::LinuxAllocations& allocations;
+};
 
 template <Geometry G>
 class PagesStage {
  public:
   using System = memory::PageSystem<G, hosted::PagedHost>;
 
-  // All that is given outlives this. `descriptor` is the size of a page descriptor of the kernel in question.
+  // All that is given outlives this. Without `as_linux` the sizes and moments are the library's own.
   PagesStage(memory::EarlySystem& early, hosted::PagedRam& ram, page::MetadataSource metadata,
-             Bytes descriptor, const EventLog& log, BootReport& report)
+             std::optional<AsLinux> as_linux, const EventLog& log, BootReport& report)
       : early_{early},
-        descriptor_{descriptor},
+        linux_{as_linux},
         ram_{ram},
         log_{log},
         report_{report},
@@ -55,6 +67,7 @@ class PagesStage {
   static void after(void* self, memory::Stage stage) noexcept {
     auto& me = *static_cast<PagesStage*>(self);
     if (stage == memory::Stage::early) me.limit_ram();
+    if (stage == memory::Stage::descriptors) read_bitmaps(me.early_, me.report_);
     if (stage == memory::Stage::hand_over) me.read_handover();
   }
 
@@ -85,8 +98,21 @@ class PagesStage {
     return blocks;
   }
 
+  // Where there is high memory, movable memory is cut out of it.
+  bool is_high(zones::ZoneType type) const {
+    return type == zones::ZoneType::highmem ||
+           (type == zones::ZoneType::movable && early_.machine().limits.has_highmem);
+  }
+
   void read_handover() {
     for (const auto& zone : counted()) handover_.push_back(free_area(zone.stats));
+    if (report_.bootmem) {
+      const memory::BootmemRelease& from = system_.counts().from_bootmem;
+      report_.bootmem->released_pages = from.counts.pages.raw;
+      report_.bootmem->bitmap_pages = from.counts.bitmap_pages.raw;
+      report_.bootmem->lost_pages = from.counts.lost.raw;
+      report_.bootmem->blocks = from.blocks;
+    }
     view::MemoryLine line;
     const auto& kernel = early_.machine().kernel;
     std::uint64_t present = 0, managed = 0;
@@ -95,16 +121,55 @@ class PagesStage {
       line.cma_reserved = Bytes{line.cma_reserved.raw + area.range.size().raw};
     line.available = G.page_size().bytes_in(PageCount{managed});
     line.physical = G.page_size().bytes_in(PageCount{present});
-    line.kernel_code = kernel.text.size(), line.rwdata = kernel.data.size(),
+    // arm's text begins with page tables and exception vectors, which are no code.
+    const PhysAddr code = std::max(kernel.text.begin(), kernel.whole.begin());
+    line.kernel_code = Bytes{kernel.text.end().raw - code.raw}, line.rwdata = kernel.data.size(),
     line.rodata = kernel.rodata.size();
     line.init = kernel.init.size(), line.bss = kernel.bss.size();
     line.reserved = Bytes{line.physical.raw - line.available.raw - line.cma_reserved.raw};
+    if (linux_ && linux_->machine.kernel.has("CONFIG_DEFERRED_STRUCT_PAGE_INIT"))
+      line.available.raw -= G.page_size().bytes_in(lnx::deferred_free_pages(early_)).raw;
+    line.has_highmem = early_.machine().limits.has_highmem;
     for (const auto& zone : early_.layout().zones) {
-      if (zone.type != zones::ZoneType::highmem) continue;
-      line.has_highmem = line.has_highmem || zone.is_populated();
+      if (!is_high(zone.type)) continue;
       line.highmem = Bytes{line.highmem.raw + G.page_size().bytes_in(zone.managed).raw};
     }
     report_.texts.memory_line = printed([&](TextSink& out) { view::print_memory_line(out, line); });
+  }
+
+  // Pages for all that is not descriptors: of the kernel's own, and less what it calls its DMA reserve.
+  PageCount total_pages() const {
+    const Bytes own{sizeof(page::Descriptor)};
+    if (!linux_) return zones::total_pages(early_.layout(), G, own);
+    const Bytes descriptor = lnx::struct_sizes_of(linux_->machine.kernel).page;
+    return zones::total_pages(early_.layout(), G, descriptor, linux_->allocations.dma_reserve());
+  }
+
+  // Watermarks and lowmem reserves: what the page allocator has, or what Linux computes at its initcalls.
+  void read_marks(std::vector<view::CountedZone>& zones) {
+    if (linux_) {
+      const auto marks = lnx::initcall_marks(lnx::managed_zones(early_), linux_->machine.kernel,
+                                             linux_->machine.command_line);
+      for (std::size_t i = 0; i < zones.size(); ++i) {
+        zones[i].stats.marks = marks.zones[i].marks;
+        std::ranges::copy(marks.zones[i].reserve, zones[i].stats.lowmem_reserve);
+      }
+    }
+    std::size_t at = 0;
+    for (auto& node : report_.nodes)
+      for (auto& zone : node.zones) {
+        const buddy::Watermarks& marks = zones[at++].stats.marks;
+        zone.min_pages = marks.min.raw, zone.low_pages = marks.low.raw, zone.high_pages = marks.high.raw;
+      }
+    const bool has_device = linux_ && linux_->machine.kernel.has("CONFIG_ZONE_DEVICE");
+    report_.texts.zoneinfo = printed([&](TextSink& out) {
+      view::print_zoneinfo(out, early_.layout(), zones,
+                           has_device ? view::DeviceColumn::present : view::DeviceColumn::absent);
+    });
+    const std::uint64_t section = !linux_ ? 16 : lnx::struct_sizes_of(linux_->machine.kernel).mem_section.raw;
+    report_.texts.sections = printed([&](TextSink& out) {
+      view::print_sections(out, G, early_.layout(), G.page_size().bytes().raw / section);
+    });
   }
 
   void exercise(const memory::Exercise& done) {
@@ -120,7 +185,7 @@ class PagesStage {
     refine_ledger(early_, ledger);
     read_ledger(ledger, report_);
 
-    const auto zones = counted();
+    auto zones = counted();
     std::size_t at = 0;
     for (auto& node : report_.nodes) {
       for (auto& zone : node.zones) {
@@ -128,12 +193,13 @@ class PagesStage {
         zone.free_area_handover = handover_[at++];
         report_.mem_total_kib += zone.managed_pages * (report_.page_size >> 10);
         report_.cma_total_kib += zone.cma_pages * (report_.page_size >> 10);
-        if (zone.name == "HighMem") report_.high_total_kib += zone.managed_pages * (report_.page_size >> 10);
+        if (is_high(zones[at - 1].type))
+          report_.high_total_kib += zone.managed_pages * (report_.page_size >> 10);
       }
     }
-    report_.texts.zonelists = printed([&](TextSink& out) {
-      view::print_zonelists(out, early_.layout(), zones::total_pages(early_.layout(), G, descriptor_));
-    });
+    read_marks(zones);
+    report_.texts.zonelists =
+        printed([&](TextSink& out) { view::print_zonelists(out, early_.layout(), total_pages()); });
     report_.texts.zonerefs = printed([&](TextSink& out) { view::print_zonerefs(out, early_.layout()); });
     report_.texts.buddyinfo =
         printed([&](TextSink& out) { view::print_buddyinfo(out, G.max_order(), zones); });
@@ -148,7 +214,7 @@ class PagesStage {
   }
 
   memory::EarlySystem& early_;
-  Bytes descriptor_;
+  std::optional<AsLinux> linux_;
   hosted::PagedRam& ram_;
   const EventLog& log_;
   BootReport& report_;

@@ -7,6 +7,7 @@
 #include <array>
 
 #include "cli/text.hpp"
+#include "quarry/boot/bootmem.hpp"
 #include "quarry/firmware/fdt_memory.hpp"
 #include "quarry/view/firmware_map.hpp"
 #include "quarry/view/zones.hpp"
@@ -64,8 +65,16 @@ std::vector<lnx::LedgerPiece> owners_of_reserved(const memory::EarlySystem& earl
   std::vector<PhysRange> reserved;
   for (const auto& region : early.memblock().reserved().view()) reserved.push_back(region.range());
   lnx::Ledger ledger{reserved};
-  for (const auto& event : log.events()) ledger.apply(event.event());
+  for (const auto& event : log.events())
+    if (event.allocator == boot::EarlyChoice::memblock) ledger.apply(event.event());
   return ledger.pieces();
+}
+
+// Whether an event changes what memory is used for. What bootmem is told while it is set up is what memblock had before.
+bool is_news(const LoggedEvent& event) {
+  if (event.allocator == boot::EarlyChoice::memblock) return true;
+  if (event.owner == to_string(boot::kFromMemblock)) return false;
+  return event.action == early::Action::alloc || event.action == early::Action::free;
 }
 
 // Who reserved a region: the owners of the pieces inside it, each once, in order.
@@ -106,6 +115,8 @@ MapPiece::Kind kind_of(std::string_view owner) {
       {"elfcorehdr", Kind::crashkernel},
       {"page descriptors", Kind::descriptors},
       {"section ", Kind::descriptors},
+      {"bootmem bitmap", Kind::descriptors},
+      {"lost by bootmem", Kind::other},
       {"node data", Kind::node_data},
       {"numa distances", Kind::node_data},
       {"page tables", Kind::page_tables},
@@ -204,9 +215,11 @@ lnx::Ledger make_ledger(const BootReport& report, const EventLog& log) {
   for (const auto& entry : report.firmware)
     if (entry.is_ram) ram.push_back({PhysAddr{entry.range.begin}, PhysAddr{entry.range.end}});
   for (const auto& event : log.events())
-    if (event.action == early::Action::add) ram.push_back(event.range);
+    if (event.action == early::Action::add && event.allocator == boot::EarlyChoice::memblock)
+      ram.push_back(event.range);
   lnx::Ledger ledger{ram};
-  for (const auto& event : log.events()) ledger.apply(event.event());
+  for (const auto& event : log.events())
+    if (is_news(event)) ledger.apply(event.event());
   return ledger;
 }
 

@@ -15,6 +15,9 @@ void read_firmware(const boot::Machine& machine, const std::string& map_source, 
 // Memblock with the owners of what is reserved, reserved-memory outcomes, areas, notes. After the flow.
 void read_early(const memory::EarlySystem& early, const EventLog& log, BootReport& report);
 
+// Bootmem's bitmaps, if it is in use. When all allocations are made, before the hand-over.
+void read_bitmaps(const memory::EarlySystem& early, BootReport& report);
+
 // Nodes and zones with their zonelists. After the zones are cut; managed pages are those of the moment.
 void read_zones(const memory::EarlySystem& early, BootReport& report);
 

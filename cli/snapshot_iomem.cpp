@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <span>
 #include <vector>
 
 #include "cli/snapshot.hpp"
@@ -43,6 +45,25 @@ class Builder {
     insert({image.text.begin(), code_end}, "Kernel code");
     if (!image.data.empty()) insert({image.data.begin(), image.whole.end()}, "Kernel data");
   }
+  // What of the range no resource of that depth has: with other resources in it, it is inserted in pieces.
+  void insert_around(PhysRange range, unsigned depth, TextView name) {
+    std::vector<PhysRange> pieces;
+    PhysAddr at = range.begin();
+    const auto sorted = tree_.sorted();
+    // Those of one depth do not overlap: of what begins below, only the last one can reach into the range.
+    auto next = std::ranges::lower_bound(
+        sorted, range.begin(), {}, [](const view::Resource& resource) { return resource.range.begin(); });
+    while (next != sorted.begin() && (--next)->depth != depth) {
+    }
+    for (; next != sorted.end() && next->range.begin() < range.end(); ++next) {
+      const view::Resource& other = *next;
+      if (other.depth != depth || other.range.end() <= at) continue;
+      if (at < other.range.begin()) pieces.push_back({at, other.range.begin()});
+      at = other.range.end();
+    }
+    if (at < range.end()) pieces.push_back({at, range.end()});
+    for (const PhysRange piece : pieces) insert(piece, name);
+  }
   const view::ResourceTree& tree() const { return tree_; }
 
  private:
@@ -50,26 +71,66 @@ class Builder {
   view::ResourceTree tree_;
 };
 
+// x86 keeps devices off what lies between the end of RAM and the next round address: the rounder, the higher.
+//
+// Source    Linux 6.1, arch/x86/kernel/e820.c, "e820__reserve_resources_late" (behaviour).
+void insert_ram_buffers(std::span<const map::MapEntry> entries, Builder& into) {
+  constexpr std::uint64_t low = 1u << 20, dma = 16u << 20;
+  constexpr std::uint64_t low_step = 64u << 10, dma_step = 1u << 20, step = 64u << 20;
+  for (const auto& entry : entries) {
+    if (entry.type != firmware::MapType::usable) continue;
+    const PhysAddr end = PhysRange::sized(entry.base, entry.size).end();
+    const std::uint64_t round = end.raw < low ? low_step : end.raw < dma ? dma_step : step;
+    const PhysAddr next{(end.raw + round - 1) & ~(round - 1)};
+    if (end < next) into.insert_around({end, next}, 0, "RAM buffer");
+  }
+}
+
+// arm64 shows what memblock has reserved, in whole pages, inside the RAM that it lies in.
+//
+// Source    Linux 6.1, arch/arm64/kernel/setup.c, "reserve_memblock_reserved_regions" (behaviour).
+void insert_reserved(const early::Memblock& memblock, PageSize page, Builder& into) {
+  for (const auto& memory : memblock.memory().view()) {
+    if (has(memory.flags, early::Flags::nomap)) continue;
+    for (const auto& region : memblock.reserved().view()) {
+      const PfnRange pages = PfnRange::covering(region.range(), page);
+      const PhysAddr begin = std::max(page.address_of(pages.begin()), memory.base);
+      const PhysAddr end = std::min(page.address_of(pages.end()), memory.end());
+      if (begin < end) into.insert_around({begin, end}, 1, "reserved");
+    }
+  }
+}
+
 }  // namespace
 
 void read_iomem(const memory::EarlySystem& early, BootReport& report) {
   const boot::Machine& machine = early.machine();
   const auto entries = early.map().entries();
   const auto memory = early.memblock().memory().view();
-  constexpr std::size_t image_parts = 8;
-  Builder builder{entries.size() + memory.size() + image_parts};
+  constexpr std::size_t image_parts = 8, crash_kernels = 2;
+  // Each entry may be followed by a buffer in pieces, each reserved region be cut by parts of the image.
+  Builder builder{3 * entries.size() + 2 * memory.size() + 2 * early.memblock().reserved().view().size() +
+                  image_parts + crash_kernels};
   std::vector<std::string> names;
   names.reserve(entries.size());
-  if (machine.arch == boot::Arch::x86_64) {
-    for (const auto& entry : entries) {
-      names.push_back(resource_name(entry.type));
-      builder.insert(PhysRange::sized(entry.base, entry.size), view_of(names.back()));
-    }
-  } else {
+  for (const auto& entry : entries) {
+    names.push_back(resource_name(entry.type));
+    builder.insert(PhysRange::sized(entry.base, entry.size), view_of(names.back()));
+  }
+  if (machine.arch != boot::Arch::x86_64) {
+    // Memory that is not mapped is nobody's resource on 32-bit arm.
     for (const auto& region : memory)
-      builder.insert(region.range(), has(region.flags, early::Flags::nomap) ? "reserved" : "System RAM");
+      if (!has(region.flags, early::Flags::nomap))
+        builder.insert(region.range(), "System RAM");
+      else if (machine.arch != boot::Arch::arm)
+        builder.insert(region.range(), "reserved");
   }
   builder.insert_image(machine.kernel, machine.arch);
+  for (const PhysRange range : {early.state().crashkernel_low, early.state().crashkernel})
+    builder.insert(range, "Crash kernel");
+  if (machine.arch == boot::Arch::x86_64) insert_ram_buffers(entries, builder);
+  if (machine.arch == boot::Arch::arm64)
+    insert_reserved(early.memblock(), machine.geometry.page_size(), builder);
   for (const auto& [range, name, depth] : builder.tree().sorted())
     report.iomem.push_back({{range.begin().raw, range.end().raw}, to_string(name), depth});
   report.texts.iomem = printed([&](TextSink& out) { builder.tree().print(out); });

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <sstream>
 
+#include "cli/bootmem_lines.hpp"
 #include "cli/lists.hpp"
 #include "cli/picture.hpp"
 #include "cli/sizes.hpp"
@@ -61,8 +62,6 @@ class Writer {
  private:
   using Lines = std::vector<std::string>;
 
-  // Wide or long texts are for those who ask for them.
-  bool wants_all_of(Stage stage) const { return style_.verbose || style_.stage == stage; }
   bool shows(Stage stage) const { return style_.stage == Stage::all || style_.stage == stage; }
 
   void section(std::string_view name) {
@@ -75,6 +74,11 @@ class Writer {
   void heading(std::string_view name) { text_ += "\n" + style_.in(Ink::heading, name) + "\n"; }
   void list(const Lines& lines) { text_ += listed(lines, style_); }
 
+  std::string kind_of_boot() const {
+    return fmt::format("{}{}", report_.native ? "native" : "as Linux 6.1",
+                       report_.bootmem ? ", with bootmem" : "");
+  }
+
   void title() {
     const auto counted = [](std::uint64_t number, std::string_view what) {
       return fmt::format("{} {}{}", number, what, number == 1 ? "" : "s");
@@ -82,7 +86,7 @@ class Writer {
     Lines words{report_.source};
     for (std::string word :
          {report_.arch, human_size(report_.ram_bytes) + " RAM", counted(report_.nodes.size(), "node"),
-          counted(report_.cpus, "CPU"), std::string{report_.native ? "native" : "as Linux 6.1"}})
+          counted(report_.cpus, "CPU"), kind_of_boot()})
       words.push_back(std::move(word));
     const std::string_view dot = style_.unicode ? " · " : " | ";
     text_ += style_.in(Ink::heading, wrapped(words, dot, 2, style_.width)) + "\n";
@@ -108,8 +112,13 @@ class Writer {
   }
 
   void early() {
-    section("early: memblock before the page allocator");
+    section(report_.bootmem ? "early: memblock, then bootmem, before the page allocator"
+                            : "early: memblock before the page allocator");
     text_ += report_.texts.memblock;
+    if (report_.bootmem) {
+      heading("bootmem's bitmaps at the hand-over");
+      list(bootmem_lines(*report_.bootmem, style_));
+    }
     heading("who reserved it");
     Lines lines;
     for (const auto& region : report_.reserved)
@@ -147,21 +156,27 @@ class Writer {
   void zones() {
     section("zones: nodes, zones, and the order of asking");
     text_ += listed_text(report_.texts.zones, style_) + listed_text(report_.texts.zonelists, style_);
-    if (wants_all_of(Stage::zones)) text_ += listed_text(report_.texts.zonerefs, style_);
+    text_ += listed_text(report_.texts.zonerefs, style_);
     if (report_.nodes.size() > 1) distances();
     heading("pages");
-    text_ += style_.in(Ink::faint, fmt::format("  {:>4} {:<8} {:>12} {:>12} {:>12} {:>12} {:>10}", "node",
-                                               "zone", "start_pfn", "spanned", "present", "managed", "cma")) +
+    const auto row = [](const auto&... columns) {
+      return fmt::format("  {:>4} {:<8} {:>11} {:>11} {:>11} {:>11} {:>8} {:>7} {:>7} {:>7}", columns...);
+    };
+    text_ += style_.in(Ink::faint, row("node", "zone", "start_pfn", "spanned", "present", "managed", "cma",
+                                       "min", "low", "high")) +
              "\n";
     Lines lines;
-    for (const auto& node : report_.nodes) {
-      for (const auto& zone : node.zones) {
-        lines.push_back(fmt::format("  {:>4} {:<8} {:>12} {:>12} {:>12} {:>12} {:>10}", node.id, zone.name,
-                                    zone.start_pfn, zone.spanned_pages, zone.present_pages,
-                                    zone.managed_pages, zone.cma_pages));
-      }
-    }
+    for (const auto& node : report_.nodes)
+      for (const auto& zone : node.zones)
+        lines.push_back(row(node.id, zone.name, zone.start_pfn, zone.spanned_pages, zone.present_pages,
+                            zone.managed_pages, zone.cma_pages, zone.min_pages, zone.low_pages,
+                            zone.high_pages));
     list(lines);
+    if (!report_.texts.sections.empty()) text_ += "\n" + listed_text(report_.texts.sections, style_);
+    if (style_.verbose || style_.stage == Stage::zones) {
+      heading("/proc/zoneinfo");
+      text_ += report_.texts.zoneinfo;
+    }
     heading("/proc/iomem");
     list(lines_of(report_.texts.iomem));
   }
@@ -186,17 +201,13 @@ class Writer {
     text_ += report_.texts.memory_line;
     heading("/proc/buddyinfo");
     text_ += listed_text(report_.texts.buddyinfo, style_);
-    if (!wants_all_of(Stage::buddy)) return;
     heading("/proc/pagetypeinfo");
     text_ += listed_text(report_.texts.pagetypeinfo, style_);
   }
 
   void slab() {
     section("slab: kmem_cache and kmalloc");
-    if (wants_all_of(Stage::slab))
-      text_ += listed_text(report_.texts.slabinfo, style_);
-    else
-      caches();
+    caches();
     heading("put to use");
     for (const auto& done : report_.exercises) {
       const bool fit = done.outcome == "ok";
@@ -205,22 +216,22 @@ class Writer {
     }
   }
 
-  // The columns of slabinfo that say something here, of the caches that have slabs.
+  // Caches without a slab, and columns that are the same in each, are for those who ask for them.
   void caches() {
-    const auto row = [](const auto&... words) {
-      return fmt::format("  {:<18} {:>8} {:>8} {:>8} {:>9} {:>15}", words...);
-    };
-    text_ +=
-        style_.in(Ink::faint, row("cache", "active", "objects", "size", "per slab", "pages per slab")) + "\n";
+    const bool all = style_.verbose || style_.stage == Stage::slab;
+    heading(all ? "/proc/slabinfo" : "/proc/slabinfo (empty caches and constant columns: -v)");
     Lines lines;
     for (const auto& line : lines_of(report_.texts.slabinfo)) {
+      const std::size_t constant = line.find(" : tunables");
       std::istringstream words{line};
-      std::string name, active, objects, size, per_slab, pages;
-      words >> name >> active >> objects >> size >> per_slab >> pages;
-      if (line.find(" : slabdata ") == line.npos || name == "#" || objects == "0") continue;
-      lines.push_back(row(name, active, objects, size, per_slab, pages));
+      std::string name, active, objects;
+      words >> name >> active >> objects;
+      if (all || constant == line.npos)
+        lines.push_back(line);
+      else if (objects != "0")
+        lines.push_back(line.substr(0, constant));
     }
-    list(lines);
+    for (const auto& line : lines) text_ += line + "\n";
   }
 
   void ledger() {

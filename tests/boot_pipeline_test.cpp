@@ -184,6 +184,8 @@ std::vector<PhysRange> given_back(Booted<G>& booted) {
   std::vector<PhysRange> ranges{booted.machine().kernel.init};
   if (state.initrd.is_valid) ranges.push_back(state.initrd.range);
   for (const auto& area : state.cma) ranges.push_back(area.range);
+  for (const auto& part : state.given_back)
+    if (part.as == boot::GivenBack::As::free) ranges.push_back(part.range);
   return ranges;
 }
 
@@ -250,8 +252,8 @@ void expect_that_counts_add_up(Booted<G>& booted) {
   const auto& counts = booted.pages().counts();
   std::uint64_t managed = 0;
   for (const auto& zone : booted.early().layout().zones) managed += zone.managed.raw;
-  EXPECT_EQ(managed,
-            counts.from_memblock.raw + counts.from_cma.raw + counts.from_initrd.raw + counts.from_init.raw);
+  EXPECT_EQ(managed, counts.from_memblock.raw + counts.from_cma.raw + counts.from_initrd.raw +
+                         counts.from_init.raw + counts.from_others.raw);
   EXPECT_GT(counts.from_memblock.raw, 0u);
   EXPECT_GT(counts.from_initrd.raw, 0u);
   EXPECT_GT(counts.from_init.raw, 0u);

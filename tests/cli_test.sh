@@ -89,7 +89,7 @@ refuses 2 'no command' bogus
 refuses 2 "quarry boot board.dtb" board.dtb
 refuses 2 'not in this version' solve
 refuses 2 '--policy' boot --policy compact
-refuses 2 '--early' boot --early=bootmem
+refuses 2 'memblock or bootmem' boot --early=bitmap
 refuses 2 '--bogus' boot --bogus
 refuses 2 'extra' boot pc-2g extra
 refuses 2 'no-such-file' boot no-such-file

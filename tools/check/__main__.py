@@ -15,9 +15,13 @@ def chosen(everything, names, long):
     for name in names:
         if not any(step.matches(name) for step in everything):
             sys.exit(f"check: no step is called {name}; ./check --list names them all")
-    keep = {s.name for s in everything
-            if any(map(s.matches, names)) and (long or not s.long or s.name in names)} if names else \
-           {s.name for s in everything if long or not s.long}
+    keep = {s.name for s in everything if long or not s.long}
+    if names:
+        # What a name begins means the quick steps among those, or the long ones if there are no others.
+        keep = set(names) & by_name.keys()
+        for name in names:
+            meant = [s for s in everything if s.matches(name)]
+            keep |= {s.name for s in meant if long or not s.long} or {s.name for s in meant}
     while missing := {name for kept in keep for name in by_name[kept].after} - keep:
         keep |= missing
     return [step for step in everything if step.name in keep]

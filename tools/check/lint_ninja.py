@@ -60,12 +60,14 @@ def name_of(path):
     return path.replace("/", "-")
 
 
-def tidy(target, at_once):
+def tidy(target, at_once, with_tests):
     """Sources in groups of a kind: most of the time goes into the large headers that they share."""
     stamps, kinds = [], {}
     for path in sources.files(".cpp", folders=TIDIED):
         if not path.endswith("_bench.cpp"):  # their library is not among what the checks install
             ending = re.search(r"(_(model_test|test|fuzz))?\.cpp$", path)[0]
+            if not with_tests and (ending != ".cpp" or path.startswith("tests/")):
+                continue
             kinds.setdefault((path.split("/")[0], ending), []).append(path)
     for kind, paths in reversed(kinds.items()):  # those that take longest first
         for group in grouping.groups(paths, at_once if kind != ("tests", ".cpp") else 1):
@@ -109,7 +111,7 @@ def bare(target, command, machine, at_once):
 
 def write():
     """Brings the ninja file up to date with the tree. Returns the targets, and of how many files each is made."""
-    lines = [RULES, *tidy("tidy", 12), *tidy("tidy-each", 1)]
+    lines = [RULES, *tidy("tidy", 12, with_tests=False), *tidy("tidy-each", 1, with_tests=True)]
     lines += headers("headers", f"g++ {STRICT} {DEFINES}", ("quarry", *sources.HOSTED))
     for compiler in COMPILERS:
         for machine in MACHINES:

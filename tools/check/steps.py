@@ -84,6 +84,25 @@ def model(preset, env=None, timeout=900, part=0, parts=1):
     return body
 
 
+def unit_32bit(job):
+    """What was compiled for arm runs here too; all of the tests must be there."""
+    said = job.run("qemu-arm", "build/arm32/unit_tests")
+    written = sum(len(re.findall(r"^TEST\(", pathlib.Path(path).read_text(), re.M)) for path in sources.bare_tests())
+    if int(said[-1].split()[0]) < written:
+        raise Failed(f"{written} tests are written, {said[-1].split()[0]} ran")
+
+
+def proof(what, preset="release", runner=()):
+    """The boot-time allocators against their models; the detail says how much was covered."""
+    def body(job):
+        sums = {}
+        for line in job.run(*runner, f"build/{preset}/early_proof", what, timeout=3600):
+            for number, of in re.findall(r"([\d.]+) million (sequences|distinct states|transitions|operations)", line):
+                sums[of] = sums.get(of, 0) + float(number)
+        return "millions: " + ", ".join(f"{number:.2f} {of}" for of, number in sums.items())
+    return body
+
+
 def fuzz(name, preset, seconds, *options):
     def body(job):
         kept = LOGS / f"fuzz/{preset}-{name}"
@@ -115,13 +134,16 @@ def all_steps():
         Step("layers", "rooms include only what is below them", command("tools/check_layers.py")),
         Step("prose", "no path, person or number from outside the project", command("tools/check_prose.py")),
         Step("sizes", "no source of more than 600 lines", command("tools/check_sizes.py")),
+        Step("errors", "a test for each Error that the early room returns", command("tools/check_errors.py")),
         Step("format", "clang-format-19, exactly", formatting, tools=("clang-format-19",)),
         Step("shell", "shellcheck over the scripts", shell, tools=("shellcheck",)),
         Step("rules", "the rules above find what they forbid", command("tests/tidiness/rules"), counts=True, tools=("g++", "valgrind")),
     ]
     builds = [
-        Step("build-release", "the tool, g++ -O2", build("release", "quarry", "corpus"), cores=WHOLE),
+        Step("build-release", "the tool, g++ -O2", build("release", "quarry", "corpus", "early_proof"), cores=WHOLE),
         Step("build-dev", "unit tests, g++", build("dev", "unit_tests", "must_fail"), cores=WHOLE),
+        Step("build-32bit", "tests for arm, to run here", build("arm32", "unit_tests", "early_proof"), cores=WHOLE,
+             tools=("arm-linux-gnueabihf-g++",)),
         Step("build-asan", "tests and fuzzers, clang++ with ASan and UBSan", build("asan", "model_tests", "all"), cores=WHOLE),
     ]
     compiled = [Step(f"bare-{compiler}-{machine}", "library and unit tests without libc, -O2; their symbols",
@@ -130,7 +152,7 @@ def all_steps():
         Step("headers-host", "each header alone, g++", lint("headers"), cores=WHOLE),
         Step("headers-bare-gcc", "each header alone, without libc, 32 bits", lint("headers-gcc-arm"), cores=WHOLE),
         Step("headers-bare-clang", "each header alone, without libc", lint("headers-clang-x86_64"), cores=WHOLE),
-        Step("tidy", "clang-tidy 14", lint("tidy"), cores=WHOLE, tools=("clang-tidy",)),
+        Step("tidy", "clang-tidy 14 over all but tests", lint("tidy"), cores=WHOLE, tools=("clang-tidy",)),
     ]
     tests = [
         Step("model-asan-1", "model and agreement tests, clang++, ASan and UBSan, one half",
@@ -138,11 +160,20 @@ def all_steps():
         Step("model-asan-2", "the other half", model("asan", part=1, parts=2), ("build-asan",), counts=True),
         Step("unit-dev", "unit tests, g++", unit("dev"), ("build-dev",), counts=True),
         Step("unit-asan", "unit tests, clang++, ASan and UBSan", unit("asan"), ("build-asan",), counts=True),
+        Step("unit-32bit", "unit tests as 32-bit code", unit_32bit, ("build-32bit",), counts=True, tools=("qemu-arm",)),
+        Step("proof-32bit", "memblock and bootmem against their models as 32-bit code, a little of each",
+             proof("quick", "arm32", ("qemu-arm",)), ("build-32bit",), tools=("qemu-arm",)),
+        Step("proof-sequences", "memblock and bootmem: all sequences of three operations on six pages", proof("sequences"),
+             ("build-release",)),
+        Step("proof-states", "memblock: all distinct states five operations deep, by theme", proof("states"),
+             ("build-release",)),
         Step("harness", "the harness sees what is wrong", harness, ("build-dev",)),
         Step("observer-cost", "an observer that is off costs no instruction", command("tools/check_observer_cost"), ("build-release",),
              tools=("valgrind",)),
     ]
     tests += [Step("run", "./run is the tool and nothing else", command("tests/tidiness/run"), ("build-release",), counts=True)]
+    tests += [Step("agreement", "docs/agreement.md has the tables that the tool makes", command("tools/agreement.py", "--check"),
+                   ("build-release",))]
     tests += [Step(f"script-{pathlib.Path(path).stem}", path, script(path), ("build-release",), counts=True)
               for path in test_scripts]
     tests += [Step(f"fuzz-{name}", f"{FUZZ_SECONDS} s of {path}", fuzz(name, "asan", FUZZ_SECONDS, "-seed=1"), ("build-asan",))
@@ -158,7 +189,18 @@ def all_steps():
         Step("soak", "model tests, twenty times as many cases",
              model("dev", {"RC_PARAMS": "max_success=2000", "QUARRY_SOAK": "1"}, 3600), ("build-model",), counts=True),
     ]
-    long += [Step("tidy-each", "clang-tidy 14, each source by itself", lint("tidy-each"), cores=WHOLE, tools=("clang-tidy",))]
+    long += [
+        Step("proof-deep", "memblock: all distinct states five operations deep, all operations at once", proof("deep"),
+             ("build-release",)),
+        Step("proof-random", "memblock and bootmem: random operations", proof("random"), ("build-release",)),
+        Step("proof-32bit-long", "sequences of three as 32-bit code", proof("sequences", "arm32", ("qemu-arm",)),
+             ("build-32bit",), tools=("qemu-arm",)),
+        Step("proof-32bit-random", "random operations as 32-bit code", proof("random", "arm32", ("qemu-arm",)),
+             ("build-32bit",), tools=("qemu-arm",)),
+        Step("mutation", "faults in the boot-time allocators that their tests must find",
+             command("tools/mutate", "tests/mutations/early.toml"), cores=WHOLE, counts=True),
+    ]
+    long += [Step("tidy-each", "clang-tidy 14, each source by itself, tests too", lint("tidy-each"), cores=WHOLE, tools=("clang-tidy",))]
     long += [Step(f"bare0-{compiler}-{machine}", "library and unit tests without libc, -O0; their symbols",
                   lint(f"bare0-{compiler}-{machine}"), cores=WHOLE) for compiler, machine in bare]
     long += [Step(f"headers-{compiler}-{machine}", "each header alone, without libc",
