@@ -1,0 +1,75 @@
+"""boot --kernel and --config: files of kernels, and what is none."""
+import json
+import os
+import tempfile
+
+from cli_harness import CORPUS, TOOL, boot, refused, report
+
+SYSTEM_MAP = """0000000000000000 D __per_cpu_start
+0000000000034000 D __per_cpu_end
+ffffffff81000000 T _text
+ffffffff81000000 T _stext
+ffffffff81000060 T secondary_startup_64
+ffffffff81e01ef2 T _etext
+ffffffff82000000 R __start_rodata
+ffffffff82827000 R __end_rodata
+ffffffff82a00000 D _sdata
+ffffffff82c45e00 D _edata
+ffffffff8301a000 D __init_begin
+ffffffff832a7000 D __init_end
+ffffffff832a7000 R __smp_locks
+ffffffff832b0000 R __smp_locks_end
+ffffffff832b1000 B __bss_start
+ffffffff83800000 B __bss_stop
+ffffffff83800000 B __brk_base
+ffffffff83830000 B __brk_limit
+ffffffff83830000 B _end
+"""
+
+
+def check_kernels():
+    case = os.path.join(CORPUS, "x86-pc-2g")
+    options = [line[7:] for line in open(case + "/kernel.txt", encoding="utf-8").read().splitlines()
+               if line.startswith("config.")]
+    with tempfile.TemporaryDirectory() as folder:
+        def file(name, content):
+            path = os.path.join(folder, name)
+            with open(path, "wb") as out:
+                out.write(content if isinstance(content, bytes) else content.encode())
+            return path
+        config = file("config", "".join(f"# {o[:-2]} is not set\n" if o.endswith("=n") else o + "\n" for o in options))
+        real = file("System.map-6.1.0-56-cloud-amd64", SYSTEM_MAP)
+        plain = boot(case, "--format", "json")[1]
+        for words in ([real, "--config", config], [real]):
+            got = boot(case, "--format", "json", "--kernel", *words)
+            report(f"boot --kernel System.map {words[1:2]} is the case's own kernel",
+                   "" if got[0] == 0 and got[1] == plain else f"exit status {got[0]}, {got[2][:200]}")
+        text = boot(case, "--kernel", real)[1].decode()
+        report("boot --kernel says what was read and what is assumed",
+               "" if "a System.map of Linux 6.1.0-56-cloud-amd64" in text and "is assumed (--config)" in text else text[:300])
+        moved = file("System.map", SYSTEM_MAP.replace("832a7000 D __init_end", "831a7000 D __init_end"))
+        ledgers = [json.loads(boot(case, "--format", "json", "--kernel", f, "--config", config)[1])["ledger"] for f in (real, moved)]
+        init = [[e["bytes"] for e in ledger if e["owner"].startswith("kernel init")] for ledger in ledgers]
+        report("boot --kernel: less init memory is less given back",
+               "" if init[0] and init[1] and init[0][0] - init[1][0] == 0x100000 else f"{init}")
+        profile = file("p.toml", 'arch = "arm64"\nrelease = "6.1.0-mine"\n[sizes]\npage = 64\n')
+        status, out, err = boot("arm64-virt-8g", "--kernel", profile, "-q")
+        report("boot --kernel profile.toml", f"exit status {status}: {err}" if status else "")
+        stub = file("System.map-6.1.0-1-amd64", "ffffffffffffffff B The real System.map is in the linux-image-<version>-dbg package\n")
+        refused("boot --kernel of a stub", 3, ["/usr/lib/debug/boot/System.map-6.1.0-1-amd64", "linux-image-6.1.0-1-amd64-dbg"],
+                boot("--kernel", stub))
+        refused("boot --kernel of another architecture", 2, ["a kernel of arm64", "x86_64"], boot("--kernel", profile))
+        refused("boot --kernel of a directory", 2, ["--kernel", "cannot be read"], boot("--kernel", folder))
+        refused("boot --kernel of no file", 2, ["--kernel", "cannot be read"], boot("--kernel", folder + "/none"))
+        refused("boot --kernel of an empty file", 3, ["empty", "expected"], boot("--kernel", file("empty", "")))
+        refused("boot --kernel of a log", 3, ["expected"], boot("--kernel", case + "/dmesg.txt"))
+        refused("boot --kernel of a program", 3, ["expected"], boot("--kernel", TOOL))
+        refused("boot --kernel of a TOML with a strange key", 3, ["line 2", "weather"],
+                boot("--kernel", file("q.toml", 'arch = "arm64"\nweather = 1\n')))
+        refused("boot --kernel of a configuration", 3, ["--config"],
+                boot("--kernel", file("auto", "#\n# Automatically generated file; DO NOT EDIT.\n#\nCONFIG_NUMA=y\n")))
+        refused("boot --config alone", 2, ["--kernel FILE"], boot("--config", config))
+        refused("boot --config of no file", 2, ["--config", "cannot be read"], boot("--kernel", real, "--config", folder + "/none"))
+        refused("boot --config of no configuration", 3, ["--config", "line 1"], boot("--kernel", real, "--config", real))
+        refused("boot --config out of range", 3, ["CONFIG_NODES_SHIFT=99", "expected 0 to 10"],
+                boot("--kernel", real, "--config", file("odd", "CONFIG_NODES_SHIFT=99\n")))
