@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "host/early_memory.hpp"
 #include "host/paged_host.hpp"
 #include "host/virtual_arena.hpp"
 #include "linux/describe.hpp"
@@ -30,7 +31,6 @@ namespace {
 using namespace quarry;
 using boot::EarlyChoice;
 
-constexpr PhysRange kEverything{PhysAddr{0}, PhysAddr{std::uint64_t{1} << 46}};
 constexpr EarlyChoice kBoth[] = {EarlyChoice::memblock, EarlyChoice::bootmem};
 
 const char* name_of(EarlyChoice choice) { return choice == EarlyChoice::bootmem ? "bootmem" : "memblock"; }
@@ -82,22 +82,6 @@ double median(std::vector<double> values) {
 
 // --- A machine up to where its allocators differ ------------------------------------------------------------
 
-early::DirectMap map_of(hosted::PagedRam& ram) {
-  return {&ram, [](void* self, PhysRange range) noexcept -> std::byte* {
-            auto& memory = *static_cast<hosted::PagedRam*>(self);
-            std::byte* const first = memory.map(PfnRange::covering(range, memory.page_size()));
-            return first == nullptr ? nullptr
-                                    : first + (range.begin().raw & (memory.page_size().bytes().raw - 1));
-          }};
-}
-
-early::SpareStorage spare_of(Arena& arena) {
-  return {&arena, [](void* self, std::size_t bytes) noexcept -> std::byte* {
-            const auto memory = static_cast<Arena*>(self)->take_bytes(bytes, alignof(early::Region));
-            return memory ? memory.value() : nullptr;
-          }};
-}
-
 // What a boot asked for once its nodes were known.
 struct Recorder {
   std::vector<early::Request> requests;
@@ -122,16 +106,16 @@ struct World {
   const lnx::MachineDescription& description;
   boot::Machine machine = description.machine();
   hosted::VirtualArena arena{std::size_t{1} << 32};
-  hosted::PagedRam ram{std::span{&kEverything, 1}, machine.geometry.page_size()};
+  hosted::PagedRam ram{std::span{&hosted::kEverything, 1}, machine.geometry.page_size()};
   lnx::LinuxAllocations allocations{description.kernel};
   memory::EarlySystem* early = nullptr;
 
   World(const lnx::MachineDescription& from, EarlyChoice choice, Recorder* recorder = nullptr)
       : description{from} {
-    memory::EarlyConfig config{.spare = spare_of(arena.arena()),
+    memory::EarlyConfig config{.spare = hosted::spare_of(arena.arena()),
                                .hooks = allocations.hooks(),
                                .early = choice,
-                               .bitmap_map = map_of(ram)};
+                               .bitmap_map = hosted::direct_map_of(ram)};
     if (recorder != nullptr) config.observer = recorder->observer(), config.steps = recorder->steps();
     if (auto made = memory::EarlySystem::make(machine, arena.arena(), config)) early = made.value();
   }

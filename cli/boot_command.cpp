@@ -12,11 +12,6 @@
 namespace quarry::cli {
 namespace {
 
-int complain(const lnx::Problem& problem) {
-  fmt::print(stderr, "quarry: {}\n", problem.text);
-  return static_cast<int>(problem.exit_status);
-}
-
 int list_builtins(const BootOptions& options) {
   std::string text;
   for (const auto& builtin : lnx::builtins()) text += fmt::format("{:16} {}\n", builtin.name, builtin.about);

@@ -4,37 +4,16 @@
 
 #include <algorithm>
 
-#include "cli/pages_stage.hpp"
+#include "cli/run_pages.hpp"
 #include "cli/snapshot.hpp"
 #include "cli/text.hpp"
+#include "host/early_memory.hpp"
 #include "host/virtual_arena.hpp"
 #include "linux/linux_allocations.hpp"
 #include "quarry/memory/metadata.hpp"
 
 namespace quarry::cli {
 namespace {
-
-// As far as any architecture's physical addresses go: until a machine's map is read, all of it might be RAM.
-constexpr unsigned kMostPhysBits = 52;
-constexpr PhysRange kEverything{PhysAddr{0}, PhysAddr{std::uint64_t{1} << kMostPhysBits}};
-
-// RAM for the library's direct map, where it has one.
-early::DirectMap direct_map_of(hosted::PagedRam& ram) {
-  return {&ram, [](void* self, PhysRange range) noexcept -> std::byte* {
-            auto& memory = *static_cast<hosted::PagedRam*>(self);
-            const PageSize page = memory.page_size();
-            std::byte* const first = memory.map(PfnRange::covering(range, page));
-            if (first == nullptr) return nullptr;
-            return first + (range.begin() - page.address_of(page.pfn_down(range.begin()))).raw;
-          }};
-}
-
-early::SpareStorage spare_of(Arena& arena) {
-  return {&arena, [](void* self, std::size_t bytes) noexcept -> std::byte* {
-            const auto memory = static_cast<Arena*>(self)->take_bytes(bytes, alignof(early::Region));
-            return memory ? memory.value() : nullptr;
-          }};
-}
 
 boot::StepObserver steps_into(EventLog& log) {
   return {&log,
@@ -147,23 +126,23 @@ lnx::Expected<BootReport> boot_machine(const lnx::MachineDescription& descriptio
     machine.limits.max_map_entries = 0;
     machine.limits.initial_memory_regions = 0;
     machine.limits.max_reserved_nodes = 0;
-    if (machine.arch == boot::Arch::x86_64) machine.limits.phys_bits = kMostPhysBits;
+    if (machine.arch == boot::Arch::x86_64) machine.limits.phys_bits = hosted::kMostPhysBits;
   }
   BootReport report;
   read_machine(description, machine, mode, choice, report);
 
   hosted::VirtualArena outside;
-  hosted::PagedRam ram{std::span{&kEverything, 1}, machine.geometry.page_size()};
+  hosted::PagedRam ram{std::span{&hosted::kEverything, 1}, machine.geometry.page_size()};
   lnx::LinuxAllocations allocations{description.kernel};
-  memory::EarlyConfig config{.spare = spare_of(outside.arena()),
+  memory::EarlyConfig config{.spare = hosted::spare_of(outside.arena()),
                              .observer = log.observer(),
                              .steps = steps_into(log),
                              .early = choice,
-                             .bitmap_map = direct_map_of(ram),
+                             .bitmap_map = hosted::direct_map_of(ram),
                              .bootmem_observer = log.bootmem_observer()};
   // In Linux mode nobody looks at what Linux keeps in its allocations, so there is nothing to map or to zero.
   if (is_native) {
-    config.direct_map = direct_map_of(ram);
+    config.direct_map = hosted::direct_map_of(ram);
     config.fresh_ram = memory::FreshRam::zero;
   } else {
     config.hooks = allocations.hooks();
@@ -179,20 +158,15 @@ lnx::Expected<BootReport> boot_machine(const lnx::MachineDescription& descriptio
   const auto metadata = is_native ? tables.source() : memory::metadata_outside(outside.arena());
   std::optional<AsLinux> as_linux;
   if (!is_native) as_linux.emplace(AsLinux{description, allocations});
-  std::optional<lnx::Problem> problem;
-  const bool known = with_geometry(machine.geometry, [&]<Geometry G>() {
-    PagesStage<G> stage{*early.value(), ram, metadata, as_linux, log, report};
-    const auto done = stage.run();
-    if (!done) problem = stopped_at(stage.reached(), done.error(), *early.value(), report);
-  });
-  if (!known) {
+  const PagesRun run = run_pages(*early.value(), ram, metadata, as_linux, log, report);
+  if (!run.is_known) {
     return lnx::Problem{
         lnx::ExitStatus::cannot_boot,
         fmt::format("this machine cannot boot: no page allocator is built for pages of {} bytes with "
                     "this highest order",
                     machine.geometry.page_size().bytes().raw)};
   }
-  if (problem) return *problem;
+  if (!run.done) return stopped_at(run.reached, run.done.error(), *early.value(), report);
   return report;
 }
 

@@ -149,6 +149,7 @@ struct BootReport {
 
   std::uint64_t ram_bytes = 0;
   std::uint64_t mem_total_kib = 0, cma_total_kib = 0, high_total_kib = 0;
+  std::uint64_t min_free_kib = 0;  // vm.min_free_kbytes, where Linux computes the watermarks
 
   // The kernel's own words, from the library's views.
   struct Texts {

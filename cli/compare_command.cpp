@@ -21,11 +21,6 @@ using lnx::ExitStatus;
 using lnx::Expected;
 using lnx::Problem;
 
-int complain(const Problem& problem) {
-  fmt::print(stderr, "quarry: {}\n", problem.text);
-  return static_cast<int>(problem.exit_status);
-}
-
 // A log and, where it stands in a case directory, what else the kernel showed.
 struct Log {
   std::string name;
@@ -121,8 +116,7 @@ int run_compare(const CompareOptions& options) {
 
   const bool is_known = log->release.empty() || log->release == machine->kernel.release;
   auto comparison =
-      lnx::compare(boot.shown, log->outcomes,
-                   {.arch = machine->kernel.arch, .is_known_kernel = is_known, .failure = boot.failure});
+      lnx::compare(boot.shown, log->outcomes, {.is_known_kernel = is_known, .failure = boot.failure});
   if (!options.kind.empty()) comparison.keep_only(options.kind);
   const Compared what{.machine = options.machine,
                       .log = log->name,

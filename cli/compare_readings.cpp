@@ -42,7 +42,8 @@ void Readings::read_late(const BootReport& report, PageCount dma_reserve) {
   read_percpu();
   read_late_memblock();
   if (has_numa()) read_nodes();
-  read_zones();
+  out_.min_free_kib = report.min_free_kib;
+  out_.zones = lnx::read_zoneinfo(report.texts.zoneinfo);
   read_areas(report);
   if (!machine_.kernel.geometry.is_flat()) read_blocks();
   read_totals(report);
@@ -120,11 +121,10 @@ void Readings::read_texts(const BootReport& report, PageCount dma_reserve) {
   log.total_kib = said.total_kib;
   log.memory_shares = said.memory_shares;
 
+  log.total_pages = said.total_pages;
   const Bytes descriptor = lnx::struct_sizes_of(machine_.kernel).page;
-  const PageCount all =
-      zones::total_pages(early_.layout(), machine_.kernel.geometry, descriptor, dma_reserve);
-  log.total_pages = all.raw;
-  log.hashes = lnx::hash_tables(early_.layout(), machine_, all);
+  log.hashes = lnx::hash_tables(
+      machine_, zones::counted_pages(early_.layout(), machine_.kernel.geometry, descriptor, dma_reserve));
 }
 
 // x86 forgets its tables once the page allocator has what is free.
@@ -169,35 +169,6 @@ void Readings::read_nodes() {
                       {"has_memory", mask_of(memory)},
                       {"has_normal_memory", mask_of(normal)}};
   if (highest != nullptr) out_.log.policy_zone = to_string(zones::name_of(highest->type));
-}
-
-void Readings::read_zones() {
-  const auto managed = lnx::managed_zones(early_);
-  const lnx::InitcallMarks marks = lnx::initcall_marks(managed, machine_.kernel, machine_.command_line);
-  out_.min_free_kib = marks.min_free_kib;
-  out_.zones.emplace();
-  std::size_t at = 0;
-  for (const zones::Zone& zone : early_.layout().zones) {
-    if (!zone.is_populated()) continue;
-    const lnx::ZoneMarks& own = marks.zones[at++];
-    std::vector<std::uint64_t> protection;
-    for (const zones::ZoneRange& range : early_.layout().ranges)
-      if (range.configured || range.type == zones::ZoneType::movable)
-        protection.push_back(own.reserve[static_cast<std::size_t>(range.type)].raw);
-    // Memory of devices is never there when these are computed.
-    if (machine_.kernel.has("CONFIG_ZONE_DEVICE")) protection.push_back(protection.back());
-    out_.zones->push_back({.node = number_of(zone.node),
-                           .name = to_string(zones::name_of(zone.type)),
-                           .start_pfn = zone.start.raw,
-                           .spanned = zone.spanned.raw,
-                           .present = zone.present.raw,
-                           .managed = zone.managed.raw,
-                           .cma = zone.cma.raw,
-                           .min = own.marks.min.raw,
-                           .low = own.marks.low.raw,
-                           .high = own.marks.high.raw,
-                           .protection = std::move(protection)});
-  }
 }
 
 void Readings::read_areas(const BootReport& report) {

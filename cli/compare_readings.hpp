@@ -6,7 +6,6 @@
 #include "cli/boot_report.hpp"
 #include "cli/event_log.hpp"
 #include "linux/description.hpp"
-#include "linux/initcall_watermarks.hpp"
 #include "linux/outcomes.hpp"
 #include "quarry/memory/early_system.hpp"
 
@@ -32,7 +31,6 @@ class Readings {
   void read_texts(const BootReport& report, PageCount dma_reserve);
   void read_late_memblock();
   void read_nodes();
-  void read_zones();
   void read_areas(const BootReport& report);
   void read_blocks();
   lnx::BlockOutcome block_at(std::uint64_t index, unsigned shift) const;

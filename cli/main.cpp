@@ -9,6 +9,7 @@
 #include "cli/boot_options.hpp"
 #include "cli/choice.hpp"
 #include "cli/compare_command.hpp"
+#include "cli/output.hpp"
 #include "cli/replay_command.hpp"
 
 namespace quarry::cli {
@@ -34,10 +35,7 @@ Exit status: 0 done, 1 a finding, 2 unusable arguments, 3 malformed input, 4 the
 constexpr std::array kLaterCommands = {"where", "diff", "solve", "lint", "report", "sysroot", "shell"};
 constexpr std::array kLaterOptions = {"--policy"};
 
-int refuse(const std::string& text) {
-  fmt::print(stderr, "quarry: {}\n", text);
-  return static_cast<int>(lnx::ExitStatus::bad_arguments);
-}
+int refuse(const std::string& text) { return complain({lnx::ExitStatus::bad_arguments, text}); }
 
 // Names of later versions are refused by name, before CLI11 calls them unknown.
 std::optional<std::string> later_word(int count, const char* const* words) {

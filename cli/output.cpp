@@ -55,4 +55,9 @@ std::optional<lnx::Problem> write_output(const std::string& path, std::string_vi
   return problem;
 }
 
+int complain(const lnx::Problem& problem) {
+  fmt::print(stderr, "quarry: {}\n", problem.text);
+  return static_cast<int>(problem.exit_status);
+}
+
 }  // namespace quarry::cli

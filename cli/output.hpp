@@ -14,4 +14,9 @@ namespace quarry::cli {
 // Errors    bad_arguments: it cannot be written; nothing is left behind, and what was there still is.
 std::optional<lnx::Problem> write_output(const std::string& path, std::string_view text);
 
+// The one line on standard error that says what is wrong.
+//
+// Returns   the exit status that goes with it.
+int complain(const lnx::Problem& problem);
+
 }  // namespace quarry::cli

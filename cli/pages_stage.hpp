@@ -5,13 +5,12 @@
 #include <optional>
 
 #include "cli/ledger_parts.hpp"
+#include "cli/run_pages.hpp"
 #include "cli/snapshot.hpp"
 #include "cli/text.hpp"
 #include "host/paged_host.hpp"
 #include "linux/deferred_pages.hpp"
-#include "linux/description.hpp"
 #include "linux/initcall_watermarks.hpp"
-#include "linux/linux_allocations.hpp"
 #include "quarry/memory/bring_up.hpp"
 #include "quarry/memory/exercise.hpp"
 #include "quarry/view/memory_line.hpp"
@@ -20,12 +19,6 @@
 #include "quarry/view/zones.hpp"
 
 namespace quarry::cli {
-
-// The kernel whose sizes and moments count when a machine is shown as Linux has it.
-struct AsLinux {
-  const lnx::MachineDescription& machine;
-  const lnx::LinuxAllocations& allocations;
-};
 
 template <Geometry G>
 class PagesStage {
@@ -140,9 +133,9 @@ class PagesStage {
   // Pages for all that is not descriptors: of the kernel's own, and less what it calls its DMA reserve.
   PageCount total_pages() const {
     const Bytes own{sizeof(page::Descriptor)};
-    if (!linux_) return zones::total_pages(early_.layout(), G, own);
+    if (!linux_) return zones::counted_pages(early_.layout(), G, own).all;
     const Bytes descriptor = lnx::struct_sizes_of(linux_->machine.kernel).page;
-    return zones::total_pages(early_.layout(), G, descriptor, linux_->allocations.dma_reserve());
+    return zones::counted_pages(early_.layout(), G, descriptor, linux_->allocations.dma_reserve()).all;
   }
 
   // Watermarks and lowmem reserves: what the page allocator has, or what Linux computes at its initcalls.
@@ -150,6 +143,7 @@ class PagesStage {
     if (linux_) {
       const auto marks = lnx::initcall_marks(lnx::managed_zones(early_), linux_->machine.kernel,
                                              linux_->machine.command_line);
+      report_.min_free_kib = marks.min_free_kib;
       for (std::size_t i = 0; i < zones.size(); ++i) {
         zones[i].stats.marks = marks.zones[i].marks;
         std::ranges::copy(marks.zones[i].reserve, zones[i].stats.lowmem_reserve);

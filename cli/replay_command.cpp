@@ -17,11 +17,6 @@ using Json = nlohmann::ordered_json;
 using lnx::Replay;
 using lnx::ReplayDifference;
 
-int complain(const lnx::Problem& problem) {
-  fmt::print(stderr, "quarry: {}\n", problem.text);
-  return static_cast<int>(problem.exit_status);
-}
-
 lnx::Expected<std::vector<std::byte>> read_log(const std::string& name) {
   std::filesystem::path path = name == "-" ? "/dev/stdin" : name;
   std::error_code ignored;

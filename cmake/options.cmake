@@ -4,7 +4,7 @@ option(QUARRY_UNIT "Without it: build the tests that need no library, for anothe
 option(QUARRY_FUZZ "Build the libFuzzer targets (clang++ only)" OFF)
 option(QUARRY_BENCH "Build the benchmarks" OFF)
 set(QUARRY_SANITIZE "" CACHE STRING "Sanitizers for everything, such as address,undefined")
-set(QUARRY_QUICK "" CACHE STRING "Flags for what takes longer to compile than to run: tool, Linux's part, unit tests")
+set(QUARRY_QUICK "" CACHE STRING "Flags for what takes longer to compile than to run: unit tests")
 
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)

@@ -70,7 +70,6 @@ struct Comparison {
 
 // What explains a difference.
 struct Circumstances {
-  boot::Arch arch = boot::Arch::x86_64;
   bool is_known_kernel = true;  // false: another kernel's configuration and image stand for this one's
   std::string failure;          // why our boot stopped; empty: it did not
 };

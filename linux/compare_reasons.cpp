@@ -74,8 +74,6 @@ std::string likely_reason(const Quantity& quantity, const Circumstances& circums
     if (cause.kind == quantity.kind) break;
     if (differs(so_far, cause.kind)) return std::string{cause.words};
   }
-  if (quantity.kind == "zonelists" && circumstances.arch == boot::Arch::arm)
-    return "Linux takes no descriptors off movable high memory, Quarry does";
   if (quantity.kind == "e820" && quantity.ours.starts_with("still "))
     return "what UEFI, its tables and MTRRs want is not in the firmware's map";
   for (const Known& known : kKnown)

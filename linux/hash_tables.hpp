@@ -11,12 +11,10 @@
 
 #include "linux/boot_log.hpp"
 #include "linux/description.hpp"
-#include "quarry/zones/zones.hpp"
+#include "quarry/zones/layout.hpp"
 
 namespace quarry::lnx {
 
-// `all_pages`: the frames that the kernel counts at that moment, zones::total_pages().
-std::vector<LoggedHash> hash_tables(const zones::Layout& layout, const MachineDescription& machine,
-                                    PageCount all_pages);
+std::vector<LoggedHash> hash_tables(const MachineDescription& machine, const zones::CountedPages& pages);
 
 }  // namespace quarry::lnx

@@ -6,7 +6,6 @@
 #include "linux/boot_allocation.hpp"
 #include "quarry/boot/command_line.hpp"
 #include "quarry/early/memblock.hpp"
-#include "quarry/zones/layout.hpp"
 
 namespace quarry::lnx {
 namespace {
@@ -29,8 +28,8 @@ std::uint64_t option_number(const boot::CommandLine& line, TextView name, std::u
 
 // Half as large again and again, while there is no room.
 Result<Done> take_hash(boot::State& state, const Purpose& purpose, const SystemHash& hash,
-                       const HashBasis& basis) {
-  std::uint64_t size = entries_of(hash, basis) * hash.bucket.raw;
+                       const zones::CountedPages& pages) {
+  std::uint64_t size = entries_of(hash, pages, state.machine.geometry.page_size()) * hash.bucket.raw;
   for (; size > kPage.raw; size /= 2) {
     const early::Request request{.size = Bytes{size}, .alignment = kCacheLine};
     if (state.allocator.alloc_try_nid_raw(request, purpose.owner)) return Done{};
@@ -38,14 +37,24 @@ Result<Done> take_hash(boot::State& state, const Purpose& purpose, const SystemH
   return take_all(state, purpose, 1, {.size = Bytes{size}, .alignment = kCacheLine});
 }
 
+// Zones are not cut yet: from the layout that they will have.
+//
+// Errors    those of zones::lay_out.
+Result<zones::CountedPages> count_pages(const boot::State& state, const StructSizes& sizes,
+                                        PageCount dma_reserve) {
+  const auto layout = zones::lay_out(state);
+  if (!layout) return layout.error();
+  return zones::counted_pages(layout.value(), state.machine.geometry, sizes.page, dma_reserve);
+}
+
 }  // namespace
 
-std::uint64_t entries_of(const SystemHash& hash, const HashBasis& basis) noexcept {
-  const unsigned page_shift = basis.page.shift();
+std::uint64_t entries_of(const SystemHash& hash, const zones::CountedPages& pages, PageSize page) noexcept {
+  const unsigned page_shift = page.shift();
   std::uint64_t entries = hash.entries;
   if (entries == 0) {
     const std::uint64_t pages_per_megabyte = std::max<std::uint64_t>(kMegabyte >> page_shift, 1);
-    entries = (basis.kernel_pages.raw + pages_per_megabyte - 1) / pages_per_megabyte * pages_per_megabyte;
+    entries = (pages.kernel.raw + pages_per_megabyte - 1) / pages_per_megabyte * pages_per_megabyte;
     unsigned scale = hash.scale;
     const std::uint64_t slower_from = hash.most != 0 ? UINT64_MAX : kSlowerFrom >> page_shift;
     for (std::uint64_t limit = slower_from; limit < entries; limit <<= 2) ++scale;
@@ -53,7 +62,7 @@ std::uint64_t entries_of(const SystemHash& hash, const HashBasis& basis) noexcep
     const std::uint64_t page_bytes = std::uint64_t{1} << page_shift;
     if (entries * hash.bucket.raw < page_bytes) entries = page_bytes / hash.bucket.raw;
   }
-  const std::uint64_t sixteenth = (basis.all_pages.raw << page_shift >> 4) / hash.bucket.raw;
+  const std::uint64_t sixteenth = (pages.all.raw << page_shift >> 4) / hash.bucket.raw;
   entries = std::max(std::bit_ceil(entries), hash.least);
   entries = std::min({entries, hash.most != 0 ? hash.most : sixteenth, kMostEntries});
   return std::bit_floor(std::max<std::uint64_t>(entries, 1));
@@ -73,34 +82,6 @@ PageCount dma_reserve(const boot::State& state) noexcept {
   return PageCount{present - free};
 }
 
-// High memory is no kernel memory, and its descriptors are taken off the kernel's.
-Result<HashBasis> hash_basis(const boot::State& state, const StructSizes& sizes, PageCount dma_reserve) {
-  const auto layout = zones::lay_out(state);
-  if (!layout) return layout.error();
-  const Geometry& geometry = state.machine.geometry;
-  const unsigned shift = geometry.page_size().shift();
-  bool has_high = false;
-  for (const zones::ZoneRange& range : layout.value().ranges)
-    has_high = has_high || (range.type == zones::ZoneType::highmem && !range.span.empty());
-  HashBasis basis{.kernel_pages = {}, .all_pages = {}, .page = geometry.page_size()};
-  for (const zones::Zone& zone : layout.value().zones) {
-    const bool is_high =
-        zone.type == zones::ZoneType::highmem || (has_high && zone.type == zones::ZoneType::movable);
-    std::uint64_t pages = zone.present.raw;
-    const bool is_thin = !geometry.is_flat() && zone.spanned.raw > pages + (pages >> 4);
-    const std::uint64_t described = (is_thin ? pages : zone.spanned.raw) * sizes.page.raw;
-    const std::uint64_t own = (described + (std::uint64_t{1} << shift) - 1) >> shift;
-    if (!is_high && pages >= own) pages -= own;
-    if (zone.type == zones::ZoneType::dma && pages > dma_reserve.raw) pages -= dma_reserve.raw;
-    basis.all_pages.raw += pages;
-    if (!is_high)
-      basis.kernel_pages.raw += pages;
-    else if (basis.kernel_pages.raw > 2 * own)
-      basis.kernel_pages.raw -= own;
-  }
-  return basis;
-}
-
 Result<Done> allocate_early_hashes(boot::State& state, const StructSizes& sizes, PageCount dma_reserve) {
   const boot::CommandLine line{state.machine.command_line};
   std::size_t nodes = 0;
@@ -108,14 +89,14 @@ Result<Done> allocate_early_hashes(boot::State& state, const StructSizes& sizes,
   // Spread over nodes, tables come from vmalloc, when there is a page allocator.
   const bool is_spread = state.machine.limits.has_numa && nodes != 1;
   if (option_number(line, "hashdist", is_spread ? 1 : 0) != 0) return Done{};
-  const auto basis = hash_basis(state, sizes, dma_reserve);
-  if (!basis) return basis.error();
+  const auto pages = count_pages(state, sizes, dma_reserve);
+  if (!pages) return pages.error();
   const SystemHash dentries{
       .bucket = sizes.hash_bucket, .scale = kDentryScale, .entries = option_number(line, "dhash_entries", 0)};
-  if (const auto done = take_hash(state, kDentries, dentries, basis.value()); !done) return done;
+  if (const auto done = take_hash(state, kDentries, dentries, pages.value()); !done) return done;
   const SystemHash inodes{
       .bucket = sizes.hash_bucket, .scale = kInodeScale, .entries = option_number(line, "ihash_entries", 0)};
-  return take_hash(state, kInodes, inodes, basis.value());
+  return take_hash(state, kInodes, inodes, pages.value());
 }
 
 Result<Done> allocate_stack_depot(boot::State& state, const StructSizes& sizes, PageCount dma_reserve) {
@@ -126,11 +107,11 @@ Result<Done> allocate_stack_depot(boot::State& state, const StructSizes& sizes, 
   const bool wants_users =
       flags.empty() || flags.find('U') != flags.size() || flags.find('u') != flags.size();
   if (!wants_users) return Done{};
-  const auto basis = hash_basis(state, sizes, dma_reserve);
-  if (!basis) return basis.error();
+  const auto pages = count_pages(state, sizes, dma_reserve);
+  if (!pages) return pages.error();
   const SystemHash stacks{
       .bucket = sizes.hash_bucket, .scale = kStackScale, .least = kLeastStacks, .most = kMostStacks};
-  return take_hash(state, kStacks, stacks, basis.value());
+  return take_hash(state, kStacks, stacks, pages.value());
 }
 
 }  // namespace quarry::lnx

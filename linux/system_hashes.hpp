@@ -6,6 +6,7 @@
 
 #include "linux/struct_sizes.hpp"
 #include "quarry/boot/flow.hpp"
+#include "quarry/zones/layout.hpp"
 
 namespace quarry::lnx {
 
@@ -18,25 +19,14 @@ struct SystemHash {
   std::uint64_t most = 0;     // likewise; 0: a sixteenth of memory, and of much memory less
 };
 
-// Frames that sizes go by: kernel pages without high memory, and all.
-struct HashBasis {
-  PageCount kernel_pages, all_pages;
-  PageSize page{12};
-};
-
 // How many entries such a table gets: a power of two.
-std::uint64_t entries_of(const SystemHash& hash, const HashBasis& basis) noexcept;
+std::uint64_t entries_of(const SystemHash& hash, const zones::CountedPages& pages, PageSize page) noexcept;
 
 // Frames of the lowest 16 MiB that are reserved: those that count as no memory of ZONE_DMA. At the moment when
 // descriptors are about to be allocated.
 //
 // Source    "memblock_find_dma_reserve".
 PageCount dma_reserve(const boot::State& state) noexcept;
-
-// What tables are sized by: from the layout that zones will have.
-//
-// Errors    those of zones::lay_out.
-Result<HashBasis> hash_basis(const boot::State& state, const StructSizes& sizes, PageCount dma_reserve);
 
 // Allocates dentries and inodes where they come from memblock: with one node of memory, unless hashdist= says otherwise.
 //

@@ -9,32 +9,35 @@ namespace {
 
 constexpr std::uint64_t kGiB = 1u << 30;
 
-HashBasis of_memory(std::uint64_t bytes) {
-  return {.kernel_pages = PageCount{bytes >> 12}, .all_pages = PageCount{bytes >> 12}, .page = PageSize{12}};
+constexpr PageSize k4K{12};
+
+zones::CountedPages of_memory(std::uint64_t bytes) {
+  return {.all = PageCount{bytes >> 12}, .kernel = PageCount{bytes >> 12}};
 }
 
 TEST(SystemHashes, there_is_an_entry_for_each_so_many_bytes) {
   const SystemHash dentries{.bucket = Bytes{8}, .scale = 13};
-  EXPECT_EQ(entries_of(dentries, of_memory(kGiB)), 131072u);
-  EXPECT_EQ(entries_of(dentries, of_memory(kGiB - 1)), 131072u);           // a megabyte is rounded up,
-  EXPECT_EQ(entries_of(dentries, of_memory(kGiB + (1u << 20))), 262144u);  // and entries to a power of two
-  EXPECT_EQ(entries_of(dentries, of_memory(1u << 16)), 512u);              // never less than a page of them
+  EXPECT_EQ(entries_of(dentries, of_memory(kGiB), k4K), 131072u);
+  EXPECT_EQ(entries_of(dentries, of_memory(kGiB - 1), k4K), 131072u);  // a megabyte is rounded up,
+  EXPECT_EQ(entries_of(dentries, of_memory(kGiB + (1u << 20)), k4K),
+            262144u);                                               // and entries to a power of two
+  EXPECT_EQ(entries_of(dentries, of_memory(1u << 16), k4K), 512u);  // never less than a page of them
 }
 
 TEST(SystemHashes, tables_grow_more_slowly_on_large_machines) {
   const SystemHash dentries{.bucket = Bytes{8}, .scale = 13};
-  EXPECT_EQ(entries_of(dentries, of_memory(64 * kGiB)), std::uint64_t{64} * 131072);
-  EXPECT_EQ(entries_of(dentries, of_memory(256 * kGiB)), std::uint64_t{128} * 131072);
-  EXPECT_EQ(entries_of(dentries, of_memory(1024 * kGiB)), std::uint64_t{256} * 131072);
+  EXPECT_EQ(entries_of(dentries, of_memory(64 * kGiB), k4K), std::uint64_t{64} * 131072);
+  EXPECT_EQ(entries_of(dentries, of_memory(256 * kGiB), k4K), std::uint64_t{128} * 131072);
+  EXPECT_EQ(entries_of(dentries, of_memory(1024 * kGiB), k4K), std::uint64_t{256} * 131072);
 }
 
 TEST(SystemHashes, bounds_and_options_win) {
-  EXPECT_EQ(entries_of({.bucket = Bytes{8}, .scale = 13, .entries = 1000}, of_memory(kGiB)), 1024u);
-  EXPECT_EQ(entries_of({.bucket = Bytes{8}, .scale = 13, .entries = UINT64_MAX / 2}, of_memory(kGiB)),
+  EXPECT_EQ(entries_of({.bucket = Bytes{8}, .scale = 13, .entries = 1000}, of_memory(kGiB), k4K), 1024u);
+  EXPECT_EQ(entries_of({.bucket = Bytes{8}, .scale = 13, .entries = UINT64_MAX / 2}, of_memory(kGiB), k4K),
             kGiB / 16 / 8);
   const SystemHash bounded{.bucket = Bytes{8}, .scale = 14, .entries = 0, .least = 4096, .most = 8192};
-  EXPECT_EQ(entries_of(bounded, of_memory(1u << 20)), 4096u);
-  EXPECT_EQ(entries_of(bounded, of_memory(kGiB)), 8192u);
+  EXPECT_EQ(entries_of(bounded, of_memory(1u << 20), k4K), 4096u);
+  EXPECT_EQ(entries_of(bounded, of_memory(kGiB), k4K), 8192u);
 }
 
 std::vector<std::uint64_t> tables_of(TestBoot& boot) {

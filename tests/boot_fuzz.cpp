@@ -6,7 +6,7 @@
 #include <optional>
 #include <unordered_set>
 
-#include "host/paged_host.hpp"
+#include "host/early_memory.hpp"
 #include "host/virtual_arena.hpp"
 #include "quarry/base/geometries.hpp"
 #include "quarry/memory/bring_up.hpp"
@@ -18,22 +18,11 @@ namespace quarry {
 namespace {
 
 using System = memory::PageSystem<k4KSparse, hosted::PagedHost>;
-constexpr PhysRange kEverything{PhysAddr{0}, PhysAddr{std::uint64_t{1} << 52}};
 
 void law(bool holds, const char* what, std::uint64_t number = 0) {
   if (holds) return;
   std::fprintf(stderr, "%s (%#llx)\n", what, static_cast<unsigned long long>(number));
   std::abort();
-}
-
-early::DirectMap direct_map_of(hosted::PagedRam& ram) {
-  return {&ram, [](void* self, PhysRange range) noexcept -> std::byte* {
-            auto& memory = *static_cast<hosted::PagedRam*>(self);
-            const PageSize page = memory.page_size();
-            std::byte* const first = memory.map(PfnRange::covering(range, page));
-            if (first == nullptr) return nullptr;
-            return first + (range.begin() - page.address_of(page.pfn_down(range.begin()))).raw;
-          }};
 }
 
 void take_all(System& system, memory::EarlySystem& early, const test::FuzzedMachine& described) {
@@ -58,14 +47,11 @@ void take_all(System& system, memory::EarlySystem& early, const test::FuzzedMach
 
 void bring_up_and_take(const test::FuzzedMachine& described, boot::EarlyChoice choice) {
   hosted::VirtualArena outside{std::size_t{256} << 20};
-  hosted::PagedRam ram{std::span{&kEverything, 1}, PageSize{12}, Bytes{std::uint64_t{64} << 20}};
+  hosted::PagedRam ram{std::span{&hosted::kEverything, 1}, PageSize{12}, Bytes{std::uint64_t{64} << 20}};
   memory::EarlyConfig config;
-  config.spare = {&outside.arena(), [](void* self, std::size_t bytes) noexcept -> std::byte* {
-                    const auto taken = static_cast<Arena*>(self)->take_bytes(bytes, alignof(early::Region));
-                    return taken ? taken.value() : nullptr;
-                  }};
+  config.spare = hosted::spare_of(outside.arena());
   config.early = choice;
-  config.bitmap_map = direct_map_of(ram);
+  config.bitmap_map = hosted::direct_map_of(ram);
   const auto early = memory::EarlySystem::make(described.machine, outside.arena(), config);
   if (!early) return;
   System system{*early.value(), hosted::PagedHost{ram}, memory::metadata_outside(outside.arena()), {}};

@@ -6,7 +6,7 @@
 #include <set>
 #include <vector>
 
-#include "host/paged_host.hpp"
+#include "host/early_memory.hpp"
 #include "host/virtual_arena.hpp"
 #include "linux/description.hpp"
 #include "linux/linux_allocations.hpp"
@@ -97,7 +97,7 @@ class Booted {
   Booted(lnx::MachineDescription description, Mode mode)
       : description_{std::move(description)},
         machine_{description_.machine()},
-        ram_{std::span{&kEverything, 1}, G.page_size(), Bytes{16 * kGiB}},
+        ram_{std::span{&hosted::kEverything, 1}, G.page_size(), Bytes{16 * kGiB}},
         allocations_{description_.kernel},
         early_{*made(mode)},
         pages_{early_, hosted::PagedHost{ram_}, metadata(mode), {}} {}
@@ -126,18 +126,10 @@ class Booted {
   System& pages() { return pages_; }
 
  private:
-  static constexpr PhysRange kEverything{PhysAddr{0}, PhysAddr{std::uint64_t{1} << 40}};
-
   memory::EarlySystem* made(Mode mode) {
     memory::EarlyConfig config;
     if (mode == Mode::native)
-      config.direct_map = {
-          &ram_, [](void* self, PhysRange range) noexcept -> std::byte* {
-            std::byte* const page =
-                static_cast<hosted::PagedRam*>(self)->map(PfnRange::covering(range, G.page_size()));
-            const std::uint64_t in_page = range.begin().raw & (G.page_size().bytes().raw - 1);
-            return page == nullptr ? nullptr : page + in_page;
-          }};
+      config.direct_map = hosted::direct_map_of(ram_);
     else
       config.hooks = allocations_.hooks();
     const auto made = memory::EarlySystem::make(machine_, arena_.arena(), config);

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "host/paged_host.hpp"
+#include "host/early_memory.hpp"
 #include "host/virtual_arena.hpp"
 #include "linux/describe.hpp"
 #include "linux/linux_allocations.hpp"
@@ -66,17 +66,6 @@ struct Listener : buddy::NoObserver {
   }
 };
 
-constexpr PhysRange kEverything{PhysAddr{0}, PhysAddr{std::uint64_t{1} << 40}};
-
-template <Geometry G>
-early::DirectMap direct_map(hosted::PagedRam& ram) {
-  return {&ram, [](void* self, PhysRange range) noexcept -> std::byte* {
-            auto& memory = *static_cast<hosted::PagedRam*>(self);
-            std::byte* const page = memory.map(PfnRange::covering(range, G.page_size()));
-            return page == nullptr ? nullptr : page + (range.begin().raw & (G.page_size().bytes().raw - 1));
-          }};
-}
-
 template <Geometry G>
 void read(memory::EarlySystem& early, Outcome& outcome) {
   for (const auto& memory : early.memblock().memory_ranges())
@@ -95,10 +84,10 @@ Outcome boot(const lnx::MachineDescription& description, Mode mode, boot::EarlyC
   using System = memory::PageSystem<G, hosted::PagedHost, Listener>;
   const boot::Machine machine = description.machine();
   hosted::VirtualArena arena{std::size_t{1} << 32};
-  hosted::PagedRam ram{std::span{&kEverything, 1}, G.page_size(), Bytes{std::uint64_t{16} << 30}};
+  hosted::PagedRam ram{std::span{&hosted::kEverything, 1}, G.page_size(), Bytes{std::uint64_t{16} << 30}};
   lnx::LinuxAllocations allocations{description.kernel};
   Outcome outcome;
-  memory::EarlyConfig config{.early = choice, .bitmap_map = direct_map<G>(ram)};
+  memory::EarlyConfig config{.early = choice, .bitmap_map = hosted::direct_map_of(ram)};
   config.bootmem_observer = {&outcome, [](void* self, const early::Event& event) noexcept {
                                Pages& reserved = static_cast<Outcome*>(self)->reserved;
                                if (event.action == early::Action::alloc)
@@ -107,7 +96,7 @@ Outcome boot(const lnx::MachineDescription& description, Mode mode, boot::EarlyC
                                  reserved.remove(PfnRange::inside(event.range, G.page_size()));
                              }};
   if (mode == Mode::native)
-    config.direct_map = direct_map<G>(ram);
+    config.direct_map = hosted::direct_map_of(ram);
   else
     config.hooks = allocations.hooks();
   const auto early = memory::EarlySystem::make(machine, arena.arena(), config);

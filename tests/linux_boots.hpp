@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "host/early_memory.hpp"
 #include "host/virtual_arena.hpp"
 #include "linux/corpus_case.hpp"
 #include "linux/file_bytes.hpp"
@@ -89,13 +90,8 @@ inline std::unique_ptr<Booted> boot_machine(MachineDescription machine) {
   result->view = result->machine.machine();
   result->model = std::make_unique<LinuxAllocations>(result->machine.kernel);
   Arena& arena = result->memory.arena();
-  const early::SpareStorage spare{&arena, [](void* self, std::size_t bytes) noexcept -> std::byte* {
-                                    const auto at =
-                                        static_cast<Arena*>(self)->take_bytes(bytes, alignof(early::Region));
-                                    return at ? at.value() : nullptr;
-                                  }};
   memory::EarlyConfig config;
-  config.spare = spare;
+  config.spare = hosted::spare_of(arena);
   config.observer = {result.get(), &hear};
   config.hooks = result->model->hooks();
   config.steps = {result.get(),

@@ -23,7 +23,7 @@ void print_unavailable(TextSink& out, const zones::Layout& layout) noexcept;
 
 // "Fallback order for Node 0: 0 1 ", then "Built 2 zonelists, mobility grouping on.  Total pages: N".
 // Linux prints the first only on machines with several nodes, and so does this. `total` is
-// zones::total_pages(): at that moment no page is managed yet.
+// all of zones::counted_pages(): at that moment no page is managed yet.
 void print_zonelists(TextSink& out, const zones::Layout& layout, PageCount total) noexcept;
 
 // What Linux never shows: each zoneref of each zonelist, in the order it is asked.

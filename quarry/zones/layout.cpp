@@ -224,26 +224,30 @@ Result<Layout> lay_out(const Input& input, Arena& arena) noexcept {
   return layout;
 }
 
-PageCount total_pages(const Layout& layout, const Geometry& geometry, Bytes descriptor,
-                      PageCount dma_reserve) noexcept {
+CountedPages counted_pages(const Layout& layout, const Geometry& geometry, Bytes descriptor,
+                           PageCount dma_reserve) noexcept {
   const unsigned shift = geometry.page_size().shift();
-  std::uint64_t total = 0;
+  CountedPages counted;
   std::size_t lowest = 0;  // the zone type that pays for what was reserved below
   while (lowest < kMovable && !layout.ranges[lowest].configured) ++lowest;
-  for (std::size_t i = 0; i < layout.zones.size(); ++i) {
-    const Zone& zone = layout.zones[i];
+  bool has_high = false;
+  for (const ZoneRange& range : layout.ranges)
+    has_high = has_high || (range.type == ZoneType::highmem && !range.span.empty());
+  for (const Zone& zone : layout.zones) {
+    const bool is_high = zone.type == ZoneType::highmem || (has_high && zone.type == ZoneType::movable);
     std::uint64_t pages = zone.present.raw;
-    if (zone.type != ZoneType::highmem) {
-      const bool is_sparse_zone = zone.spanned.raw > pages + (pages >> 4) && !geometry.is_flat();
-      const std::uint64_t described = is_sparse_zone ? pages : zone.spanned.raw;
-      const std::uint64_t bytes = described * descriptor.raw;
-      const std::uint64_t own = (bytes >> shift) + ((bytes & ((std::uint64_t{1} << shift) - 1)) != 0 ? 1 : 0);
-      if (pages >= own) pages -= own;
-    }
+    const bool is_sparse_zone = zone.spanned.raw > pages + (pages >> 4) && !geometry.is_flat();
+    const std::uint64_t bytes = (is_sparse_zone ? pages : zone.spanned.raw) * descriptor.raw;
+    const std::uint64_t own = (bytes >> shift) + ((bytes & ((std::uint64_t{1} << shift) - 1)) != 0 ? 1 : 0);
+    if (!is_high && pages >= own) pages -= own;
     if (zone.type == type_of(lowest) && pages > dma_reserve.raw) pages -= dma_reserve.raw;
-    total += pages;
+    counted.all.raw += pages;
+    if (!is_high)
+      counted.kernel.raw += pages;
+    else if (counted.kernel.raw > 2 * own)
+      counted.kernel.raw -= own;
   }
-  return PageCount{total};
+  return counted;
 }
 
 const char* audit(const Layout& layout) noexcept {

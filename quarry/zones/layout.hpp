@@ -69,13 +69,18 @@ Result<Layout> lay_out(const Input& input, Arena& arena) noexcept;
 // The same of a machine whose flow has run.
 Result<Layout> lay_out(const boot::State& state) noexcept;
 
-// Frames that Linux says it has while it builds its zonelists: what is present less the descriptors' own
-// frames in zones other than HighMem, and less `dma_reserve` in the lowest zone.
+// Frames as Linux counts them while it sets nodes up, before any is managed. What its tables are sized by.
+struct CountedPages {
+  PageCount all;     // what is present, in low memory less the frames of its descriptors and `dma_reserve`
+  PageCount kernel;  // the same of low memory alone, less the frames of the descriptors of high memory
+};
+
+// Movable is high memory where the machine has a HighMem zone.
 //
-// Units     `descriptor`: bytes of one page descriptor.
-// Source    Linux 6.1, "Built N zonelists … Total pages: X".
-PageCount total_pages(const Layout& layout, const Geometry& geometry, Bytes descriptor,
-                      PageCount dma_reserve = PageCount{0}) noexcept;
+// Units     `descriptor`: bytes of one page descriptor. `dma_reserve`: frames taken off the lowest zone.
+// Source    Linux 6.1, "free_area_init_core"; `all` is printed: "Built N zonelists … Total pages: X".
+CountedPages counted_pages(const Layout& layout, const Geometry& geometry, Bytes descriptor,
+                           PageCount dma_reserve = PageCount{0}) noexcept;
 
 // The first broken law of a layout, or nothing: zones lie in their node, do not overlap, and their counts add up.
 const char* audit(const Layout& layout) noexcept;

@@ -127,18 +127,36 @@ TEST(a_flat_map_counts_holes_by_pageblock) {
   expect_equal(layout.zones[0].unavailable, PageCount{1024});
 }
 
-TEST(total_pages_leave_out_the_descriptors_of_all_but_high_memory) {
-  const early::Region memory[] = {region(kG, 2 * kG, 0)};
+// 1 GiB on a flat map, of which the last quarter is high memory.
+struct HighMemory {
+  const early::Region memory[1] = {region(kG, 2 * kG, 0)};
+  const PossibleNode nodes[1] = {{node(0)}};
   std::byte bytes[8 << 10];
   Arena arena{bytes};
-  const PossibleNode nodes[] = {{node(0)}};
   Input in{.geometry = k4KFlat, .memory = memory, .limits = {}, .nodes = nodes};
-  in.limits[0] = {true, Pfn{0x70000}};
-  in.limits[2] = {true, Pfn{0x70000}};
-  in.limits[3] = {true, Pfn{0x80000}};
-  const Layout layout = lay_out(in, arena).value();
-  expect_equal(total_pages(layout, k4KFlat, Bytes{36}), PageCount{260416});
-  expect_equal(total_pages(layout, k4KFlat, Bytes{36}, PageCount{16}), PageCount{260400});
+
+  HighMemory() noexcept {
+    in.limits[0] = {true, Pfn{0x70000}};
+    in.limits[2] = {true, Pfn{0x70000}};
+    in.limits[3] = {true, Pfn{0x80000}};
+  }
+};
+
+TEST(counted_pages_leave_out_the_descriptors_of_all_but_high_memory) {
+  HighMemory test;
+  const Layout layout = lay_out(test.in, test.arena).value();
+  expect_equal(counted_pages(layout, k4KFlat, Bytes{36}).all, PageCount{260416});
+  expect_equal(counted_pages(layout, k4KFlat, Bytes{36}, PageCount{16}).all, PageCount{260400});
+  // Of 64 Ki frames of high memory, 576 are those of their descriptors, which low memory pays for.
+  expect_equal(counted_pages(layout, k4KFlat, Bytes{36}).kernel, PageCount{260416 - 65536 - 576});
+}
+
+TEST(movable_memory_is_high_where_there_is_high_memory) {
+  HighMemory test;
+  test.in.movable.movablecore = Bytes{64 * kM};
+  const Layout layout = lay_out(test.in, test.arena).value();
+  expect(layout.zones[4].is_populated());
+  expect_equal(counted_pages(layout, k4KFlat, Bytes{36}).all, PageCount{260416});
 }
 
 TEST(the_audit_sees_a_broken_layout) {

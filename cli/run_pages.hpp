@@ -1,0 +1,32 @@
+// cli/run_pages.hpp: the stages behind the boot flow, on a machine of any page size, into the report.
+#pragma once
+
+#include <optional>
+
+#include "cli/boot_report.hpp"
+#include "cli/event_log.hpp"
+#include "host/paged_host.hpp"
+#include "linux/description.hpp"
+#include "linux/linux_allocations.hpp"
+#include "quarry/memory/bring_up.hpp"
+
+namespace quarry::cli {
+
+// The kernel whose sizes and moments count when a machine is shown as Linux has it.
+struct AsLinux {
+  const lnx::MachineDescription& machine;
+  const lnx::LinuxAllocations& allocations;
+};
+
+struct PagesRun {
+  bool is_known = false;  // a page allocator is built for the machine's pages
+  memory::Stage reached = memory::Stage::early;
+  Result<Done> done = Error::bad_geometry;
+};
+
+// Brings `early` up to kmalloc, exercises what is then there and reads it into `report`. Without `as_linux`
+// the sizes and moments are the library's own.
+PagesRun run_pages(memory::EarlySystem& early, hosted::PagedRam& ram, page::MetadataSource metadata,
+                   std::optional<AsLinux> as_linux, const EventLog& log, BootReport& report);
+
+}  // namespace quarry::cli
