@@ -5,84 +5,69 @@
 
 namespace quarry::buddy {
 
-template <Geometry G, class Watcher>
-Finding PageAllocator<G, Watcher>::audit() const noexcept {
-  for (const Part& part : parts_)
-    for (unsigned order = 0; order < Part::kOrders; ++order)
-      for (unsigned type = 0; type < page::kMigrateTypes; ++type)
-        if (const Finding found = audit_list(part, Order{order}, static_cast<MigrateType>(type)))
-          return found;
+template <Geometry G, class W, class Policy, port::Cores C>
+Finding PageAllocator<G, W, Policy, C>::audit() const noexcept {
+  for (const ZoneState& zone : zones_) {
+    if (zone.part_count == 0) continue;
+    if (const Finding found = free_[zone.index].audit()) return found;
+  }
   for (const ZoneState& zone : zones_) {
     if (const Finding found = audit_counts(zone)) return found;
+    if (const Finding found = audit_cpu_lists(zone)) return found;
     if (const Finding found = audit_pages(zone)) return found;
   }
   return {};
 }
 
-template <Geometry G, class Watcher>
-Finding PageAllocator<G, Watcher>::audit_list(const Part& part, Order order,
-                                              MigrateType type) const noexcept {
-  using page::Link;
-  std::uint32_t blocks = 0;
-  Link before = Link::none;
-  const std::uint32_t expected = part.count(order, type);
-  for (Link at = part.first_link(order, type); at != Link::none; ++blocks) {
-    const Pfn page = part.page_at(at);
-    if (blocks == expected) return {Law::count_equals_list, page};
-    const Descriptor* const head = map_->find(page);
-    if (head == nullptr || !part.pages().contains(page)) return {Law::block_is_in_its_zone, page};
-    if (!head->is_free(order, part.index()) || head->list() != type) return {Law::state_is_free, page};
-    if (head->previous() != before) return {Law::list_ends_where_it_says, page};
-    if (const Finding found = audit_block(part, page, order, type)) return found;
-    before = at;
-    at = head->next();
-  }
-  if (part.last_link(order, type) != before) return {Law::list_ends_where_it_says, Pfn{}};
-  if (blocks != expected) return {Law::count_equals_list, Pfn{}};
-  const bool is_marked = ((part.mask(type) >> order.raw()) & 1) != 0;
-  return is_marked == (blocks != 0) ? Finding{} : Finding{Law::mask_equals_lists, Pfn{}};
-}
-
-template <Geometry G, class Watcher>
-Finding PageAllocator<G, Watcher>::audit_block(const Part& part, Pfn page, Order order,
-                                               MigrateType type) const noexcept {
-  const std::uint64_t size = order.pages().raw;
-  if (!is_aligned(page.raw, size)) return {Law::block_is_aligned, page};
-  if (part.pages().end().raw - page.raw < size) return {Law::block_is_in_its_zone, page};
-  if (order == G.max_order()) return {};
-  const Pfn buddy{page.raw ^ size};
-  const Descriptor* const other = map_->find(buddy);
-  if (other == nullptr || !other->is_free(order, part.index())) return {};
-  const bool may = order < G.pageblock_order() ||
-                   (may_merge(buddy, map_->pageblock_type(page)) && type != MigrateType::isolate);
-  return may ? Finding{Law::buddies_are_merged, page} : Finding{};
-}
-
-template <Geometry G, class Watcher>
-Finding PageAllocator<G, Watcher>::audit_counts(const ZoneState& zone) const noexcept {
+template <Geometry G, class W, class Policy, port::Cores C>
+Finding PageAllocator<G, W, Policy, C>::audit_counts(const ZoneState& zone) const noexcept {
   std::uint64_t free = zone.deferred, cma = 0;
-  for (const Part& part : parts_of(zone))
-    for (unsigned order = 0; order < Part::kOrders; ++order)
-      for (unsigned type = 0; type < page::index_of(MigrateType::isolate); ++type) {
-        const std::uint64_t pages = std::uint64_t{part.count(Order{order}, static_cast<MigrateType>(type))}
-                                    << order;
-        free += pages;
-        if (type == page::index_of(MigrateType::cma)) cma += pages;
-      }
+  for (unsigned order = 0; zone.part_count != 0 && order <= G.max_order_; ++order)
+    for (unsigned type = 0; type < page::index_of(MigrateType::isolate); ++type) {
+      const std::uint64_t pages = free_[zone.index].blocks(Order{order}, static_cast<MigrateType>(type))
+                                  << order;
+      free += pages;
+      if (type == page::index_of(MigrateType::cma)) cma += pages;
+    }
   if (free != zone.free || cma != zone.free_cma) return {Law::free_pages_equal_lists, zone.zone->start};
   if (zone.free > zone.zone->managed.raw || zone.zone->managed > zone.zone->present)
     return {Law::free_is_managed, zone.zone->start};
   return {};
 }
 
+template <Geometry G, class W, class Policy, port::Cores C>
+Finding PageAllocator<G, W, Policy, C>::audit_cpu_lists(const ZoneState& zone) const noexcept {
+  for (unsigned core = 0; has_cpu_lists(zone) && core < cores_on_lists_; ++core) {
+    const Lists& lists = lists_of(zone, core);
+    std::uint64_t pages = 0;
+    for (unsigned list = 0; list < Lists::kLists; ++list) {
+      const Order order = Lists::order_of(list);
+      std::uint32_t left = lists.blocks(list);
+      Pfn before = Descriptor::kNoFrame;
+      for (Pfn at = lists.first(list); at != Descriptor::kNoFrame; --left) {
+        const Descriptor* const head = map_->find(at);
+        if (head == nullptr || !owns(zone, *head)) return {Law::block_is_in_its_zone, at};
+        const bool is_listed = head->state() == page::State::per_cpu && head->order() == order;
+        if (!is_listed || left == 0) return {Law::cores_hold_what_they_count, at};
+        if (head->previous_frame() != before) return {Law::list_ends_where_it_says, at};
+        pages += order.pages().raw;
+        before = at;
+        at = head->next_frame();
+      }
+      if (left != 0) return {Law::cores_hold_what_they_count, zone.zone->start};
+    }
+    if (pages != lists.pages()) return {Law::cores_hold_what_they_count, zone.zone->start};
+  }
+  return {};
+}
+
 // Walks every block of the zone, in use or not, and every tail in it.
-template <Geometry G, class Watcher>
-Finding PageAllocator<G, Watcher>::audit_pages(const ZoneState& zone) const noexcept {
+template <Geometry G, class W, class Policy, port::Cores C>
+Finding PageAllocator<G, W, Policy, C>::audit_pages(const ZoneState& zone) const noexcept {
   std::uint64_t listed = 0, found_free = 0, accounted = 0, deferred = 0;
-  for (const Part& part : parts_of(zone))
-    for (unsigned order = 0; order < Part::kOrders; ++order)
-      for (unsigned type = 0; type < page::kMigrateTypes; ++type)
-        listed += part.count(Order{order}, static_cast<MigrateType>(type));
+  for (unsigned order = 0; zone.part_count != 0 && order <= G.max_order_; ++order)
+    for (unsigned type = 0; type < page::kMigrateTypes; ++type)
+      listed += free_[zone.index].blocks(Order{order}, static_cast<MigrateType>(type));
   const PfnRange span = zone.zone->span();
   Pfn at = map_->next_present(span.begin(), span.end());
   while (at < span.end()) {
@@ -101,6 +86,11 @@ Finding PageAllocator<G, Watcher>::audit_pages(const ZoneState& zone) const noex
         if (map_->at(tail).state() != page::State::nothing) return {Law::blocks_are_disjoint, tail};
       if (head.state() == page::State::free) ++found_free;
       accounted += head.order().pages().raw;
+    } else if (const auto block = unmarked_block(zone, at)) {
+      next = at + block.value().order.pages();
+      if (block.value().page != at) return {Law::blocks_are_disjoint, at};
+      ++found_free;
+      accounted += block.value().order.pages().raw;
     }
     at = map_->next_present(next, span.end());
   }
@@ -110,17 +100,25 @@ Finding PageAllocator<G, Watcher>::audit_pages(const ZoneState& zone) const noex
   return {};
 }
 
+// The free block that `page` lies in, of a policy that keeps that elsewhere than in descriptors.
+template <Geometry G, class W, class Policy, port::Cores C>
+Result<FreeBlock> PageAllocator<G, W, Policy, C>::unmarked_block(const ZoneState& zone,
+                                                                 Pfn page) const noexcept {
+  if (ZoneFree::kMarksHeads || zone.part_count == 0) return Error::not_found;
+  return free_[zone.index].block_of(page);
+}
+
 // A section that no block was ever released from: there is nothing to look at.
-template <Geometry G, class Watcher>
-bool PageAllocator<G, Watcher>::is_never_released(Pfn page) const noexcept {
+template <Geometry G, class W, class Policy, port::Cores C>
+bool PageAllocator<G, W, Policy, C>::is_never_released(Pfn page) const noexcept {
   if constexpr (G.is_flat())
     return page.raw == UINT64_MAX;
   else
     return map_->is_untouched(page) && !map_->is_deferred(page);
 }
 
-template <Geometry G, class Watcher>
-bool PageAllocator<G, Watcher>::owns(const ZoneState& zone, const Descriptor& head) const noexcept {
+template <Geometry G, class W, class Policy, port::Cores C>
+bool PageAllocator<G, W, Policy, C>::owns(const ZoneState& zone, const Descriptor& head) const noexcept {
   return head.part() - zone.first_part < zone.part_count;
 }
 

@@ -10,7 +10,7 @@ class Saboteur {
  public:
   template <class A>
   static auto& part(A& allocator) {
-    return allocator.parts_[0];
+    return allocator.free_[2].parts_[0];
   }
   template <class A>
   static ZoneState& zone(A& allocator, std::uint32_t index) {

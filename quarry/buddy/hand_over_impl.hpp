@@ -15,19 +15,20 @@ constexpr PfnRange common(PfnRange a, PfnRange b) noexcept {
 
 }  // namespace detail
 
-template <Geometry G, class Watcher>
-Result<Done> PageAllocator<G, Watcher>::release(std::uint32_t zone, PfnRange pages, ListEnd end) noexcept {
+template <Geometry G, class W, class Policy, port::Cores C>
+Result<Done> PageAllocator<G, W, Policy, C>::release(std::uint32_t zone, PfnRange pages,
+                                                     Place place) noexcept {
   if (zone >= zones_.size()) return Error::bad_argument;
   if (pages.empty()) return Done{};
   ZoneState& state = zones_[zone];
   const Misuse misuse = release_misuse(state, pages);
   if (misuse != Misuse::none) return refuse(pages.begin(), Order{0}, misuse);
-  accept(state, pages, end);
+  accept(state, pages, place);
   return Done{};
 }
 
-template <Geometry G, class Watcher>
-void PageAllocator<G, Watcher>::accept(ZoneState& zone, PfnRange pages, ListEnd end) noexcept {
+template <Geometry G, class W, class Policy, port::Cores C>
+void PageAllocator<G, W, Policy, C>::accept(ZoneState& zone, PfnRange pages, Place place) noexcept {
   zone.zone->managed.raw += pages.size().raw;
   observer_.released(pages);
   if constexpr (!G.is_flat()) {
@@ -36,19 +37,19 @@ void PageAllocator<G, Watcher>::accept(ZoneState& zone, PfnRange pages, ListEnd 
       const Pfn first{align_down(pages.begin().raw + section - 1, section)};
       const Pfn last{align_down(pages.end().raw, section)};
       if (first < last) {
-        release_blocks(zone, {pages.begin(), first}, end);
+        release_blocks(zone, {pages.begin(), first}, place);
         defer(zone, {first, last});
-        release_blocks(zone, {last, pages.end()}, end);
+        release_blocks(zone, {last, pages.end()}, place);
         return;
       }
     }
   }
-  release_blocks(zone, pages, end);
+  release_blocks(zone, pages, place);
 }
 
 // Two passes over the same pieces: what one zone refuses, none gets.
-template <Geometry G, class Watcher>
-Result<Done> PageAllocator<G, Watcher>::release(PfnRange pages, ListEnd end) noexcept {
+template <Geometry G, class W, class Policy, port::Cores C>
+Result<Done> PageAllocator<G, W, Policy, C>::release(PfnRange pages, Place place) noexcept {
   constexpr Pass passes[] = {Pass::look, Pass::apply};
   const auto ranges = layout_->node_ranges;
   std::size_t first = 0, count = ranges.size();  // the first range that ends above, of ascending ones
@@ -69,14 +70,14 @@ Result<Done> PageAllocator<G, Watcher>::release(PfnRange pages, ListEnd end) noe
         if (piece.empty()) continue;
         const Misuse misuse = pass == Pass::look ? release_misuse(zones_[zone], piece) : Misuse::none;
         if (misuse != Misuse::none) return refuse(piece.begin(), Order{0}, misuse);
-        if (pass == Pass::apply) accept(zones_[zone], piece, end);
+        if (pass == Pass::apply) accept(zones_[zone], piece, place);
       }
     }
   return Done{};
 }
 
-template <Geometry G, class Watcher>
-Result<Done> PageAllocator<G, Watcher>::release_cma(std::uint32_t zone, PfnRange pages) noexcept {
+template <Geometry G, class W, class Policy, port::Cores C>
+Result<Done> PageAllocator<G, W, Policy, C>::release_cma(std::uint32_t zone, PfnRange pages) noexcept {
   const std::uint64_t whole = G.pageblock_order().pages().raw;
   if (zone >= zones_.size() || !is_aligned(pages.begin().raw, whole) || !is_aligned(pages.end().raw, whole))
     return Error::bad_argument;
@@ -89,13 +90,13 @@ Result<Done> PageAllocator<G, Watcher>::release_cma(std::uint32_t zone, PfnRange
   for (Pfn at = pages.begin(); at < pages.end(); at = at + PageCount{whole}) {
     set_pageblock(at, MigrateType::cma);
     if constexpr (!G.is_flat()) map_->set_touched(at);
-    give_back(part_at(state, at), &map_->at(at), at, G.pageblock_order());
+    give_back(state, map_->at(at), at, G.pageblock_order(), Place::fitting);
   }
   return Done{};
 }
 
-template <Geometry G, class Watcher>
-Result<Done> PageAllocator<G, Watcher>::release_used(std::uint32_t zone, PfnRange pages) noexcept {
+template <Geometry G, class W, class Policy, port::Cores C>
+Result<Done> PageAllocator<G, W, Policy, C>::release_used(std::uint32_t zone, PfnRange pages) noexcept {
   constexpr Order whole = G.max_order();
   if (zone >= zones_.size() || !is_aligned(pages.begin().raw, whole.pages().raw) ||
       !is_aligned(pages.end().raw, whole.pages().raw))
@@ -106,18 +107,19 @@ Result<Done> PageAllocator<G, Watcher>::release_used(std::uint32_t zone, PfnRang
   state.zone->managed.raw += pages.size().raw;
   for (Pfn at = pages.begin(); at < pages.end(); at = at + whole.pages()) {
     if constexpr (!G.is_flat()) map_->set_touched(at);
-    map_->at(at).become_allocated(whole, part_at(state, at).index(), MigrateType::movable);
+    map_->at(at).become_allocated(whole, free_[zone].part_of(at), MigrateType::movable);
   }
   return Done{};
 }
 
 // What forbids that `pages` are given to the zone; none when nothing does.
-template <Geometry G, class Watcher>
-Misuse PageAllocator<G, Watcher>::release_misuse(const ZoneState& zone, PfnRange pages) const noexcept {
+template <Geometry G, class W, class Policy, port::Cores C>
+Misuse PageAllocator<G, W, Policy, C>::release_misuse(const ZoneState& zone, PfnRange pages) const noexcept {
   const PfnRange span = zone.zone->span();
   if (pages.begin() < span.begin() || span.end() < pages.end()) return Misuse::overlapping_range;
   if (zone.zone->present.raw - zone.zone->managed.raw < pages.size().raw) return Misuse::overlapping_range;
-  if (page::head_of(*map_, pages.begin())) return Misuse::overlapping_range;
+  if (page::head_of(*map_, pages.begin()) || free_[zone.index].block_of(pages.begin()))
+    return Misuse::overlapping_range;
   Pfn at = pages.begin();
   while (at < pages.end()) {
     if (is_deferred(at)) return Misuse::overlapping_range;
@@ -135,41 +137,42 @@ Misuse PageAllocator<G, Watcher>::release_misuse(const ZoneState& zone, PfnRange
     const Descriptor* const head = map_->find(at);
     if (head == nullptr) return Misuse::foreign_page;
     if (head->state() != page::State::nothing) return Misuse::overlapping_range;
+    if (!ZoneFree::kMarksHeads && free_[zone.index].block_of(at)) return Misuse::overlapping_range;
     at = at + largest_block(at, pages.end()).pages();
   }
   return Misuse::none;
 }
 
 // The order of the largest block that starts at `page` and ends by `end`.
-template <Geometry G, class Watcher>
-Order PageAllocator<G, Watcher>::largest_block(Pfn page, Pfn end) const noexcept {
+template <Geometry G, class W, class Policy, port::Cores C>
+Order PageAllocator<G, W, Policy, C>::largest_block(Pfn page, Pfn end) const noexcept {
   const unsigned aligned = count_trailing_zeros(page.raw);
   unsigned order = aligned < G.max_order_ ? aligned : G.max_order_;
   while (page.raw + (std::uint64_t{1} << order) > end.raw) --order;
   return Order{order};
 }
 
-template <Geometry G, class Watcher>
-void PageAllocator<G, Watcher>::release_blocks(ZoneState& zone, PfnRange pages, ListEnd end) noexcept {
+template <Geometry G, class W, class Policy, port::Cores C>
+void PageAllocator<G, W, Policy, C>::release_blocks(ZoneState& zone, PfnRange pages, Place place) noexcept {
   Pfn at = pages.begin();
   while (at < pages.end()) {
     const Order order = largest_block(at, pages.end());
     if constexpr (!G.is_flat()) map_->set_touched(at);
-    give_back_to(end, part_at(zone, at), &map_->at(at), at, order);
+    give_back(zone, map_->at(at), at, order, place);
     at = at + order.pages();
   }
 }
 
-template <Geometry G, class Watcher>
-bool PageAllocator<G, Watcher>::is_deferred(Pfn page) const noexcept {
+template <Geometry G, class W, class Policy, port::Cores C>
+bool PageAllocator<G, W, Policy, C>::is_deferred(Pfn page) const noexcept {
   if constexpr (G.is_flat())
     return page.raw == UINT64_MAX;
   else
     return map_->is_deferred(page);
 }
 
-template <Geometry G, class Watcher>
-void PageAllocator<G, Watcher>::defer(ZoneState& zone, PfnRange sections) noexcept {
+template <Geometry G, class W, class Policy, port::Cores C>
+void PageAllocator<G, W, Policy, C>::defer(ZoneState& zone, PfnRange sections) noexcept {
   if constexpr (!G.is_flat()) {
     const PageCount step{Map::kSectionPages};
     for (Pfn at = sections.begin(); at < sections.end(); at = at + step) map_->set_deferred(at, zone.index);
@@ -181,22 +184,22 @@ void PageAllocator<G, Watcher>::defer(ZoneState& zone, PfnRange sections) noexce
 }
 
 // Puts the blocks of a deferred section on their lists.
-template <Geometry G, class Watcher>
-void PageAllocator<G, Watcher>::bring_up(ZoneState& zone, Pfn section) noexcept {
+template <Geometry G, class W, class Policy, port::Cores C>
+void PageAllocator<G, W, Policy, C>::bring_up(ZoneState& zone, Pfn section) noexcept {
   if constexpr (!G.is_flat()) {
     const PageCount size{Map::kSectionPages};
     map_->clear_deferred(section);
     zone.deferred -= size.raw;
     zone.free -= size.raw;
     observer_.brought_up(PfnRange{section, section + size});
-    release_blocks(zone, {section, section + size}, ListEnd::tail);
+    release_blocks(zone, {section, section + size}, Place::tail);
   }
 }
 
 // The deferred section with the lowest address; there is one in this zone. Behind deferred_begin nothing is deferred, so
 // all searches together walk each section once.
-template <Geometry G, class Watcher>
-void PageAllocator<G, Watcher>::bring_up_next(ZoneState& zone) noexcept {
+template <Geometry G, class W, class Policy, port::Cores C>
+void PageAllocator<G, W, Policy, C>::bring_up_next(ZoneState& zone) noexcept {
   if constexpr (!G.is_flat()) {
     Pfn section = zone.deferred_begin;
     do {
@@ -208,14 +211,22 @@ void PageAllocator<G, Watcher>::bring_up_next(ZoneState& zone) noexcept {
   }
 }
 
-template <Geometry G, class Watcher>
-auto PageAllocator<G, Watcher>::part_at(const ZoneState& zone, Pfn page) const noexcept -> Part& {
-  const std::uint64_t first = zone.zone->start.raw >> Part::kShift;
-  return parts_of(zone)[static_cast<std::size_t>((page.raw >> Part::kShift) - first)];
+template <Geometry G, class W, class Policy, port::Cores C>
+void PageAllocator<G, W, Policy, C>::bring_up_all([[maybe_unused]] PfnRange pages) noexcept {
+  if constexpr (!G.is_flat())
+    for (Pfn at{align_down(pages.begin().raw, Map::kSectionPages)}; at < pages.end();
+         at = at + PageCount{Map::kSectionPages})
+      descriptor(at);
 }
 
-template <Geometry G, class Watcher>
-page::Descriptor* PageAllocator<G, Watcher>::descriptor(Pfn page) noexcept {
+template <Geometry G, class W, class Policy, port::Cores C>
+void PageAllocator<G, W, Policy, C>::set_pageblock(Pfn page, MigrateType type) noexcept {
+  map_->set_pageblock_type(page, type);
+  observer_.pageblock_changed(page, type);
+}
+
+template <Geometry G, class W, class Policy, port::Cores C>
+page::Descriptor* PageAllocator<G, W, Policy, C>::descriptor(Pfn page) noexcept {
   if constexpr (!G.is_flat()) {
     if (map_->is_deferred(page))
       bring_up(zones_[map_->zone_of_deferred(page)], Pfn{align_down(page.raw, Map::kSectionPages)});

@@ -84,7 +84,7 @@ TEST_ON_GEOMETRIES(release_at_heads_makes_the_last_go_first) {
   M machine;
   machine.add_zone(0, ZoneType::normal, 0, 4);
   expect(static_cast<bool>(machine.start()));
-  expect(static_cast<bool>(machine.allocator.release(M::blocks(0, 4), ListEnd::head)));
+  expect(static_cast<bool>(machine.allocator.release(M::blocks(0, 4), Place::head)));
   expect_equal(machine.allocator.alloc_pages(G.max_order(), {}).value(), Pfn{3 * M::kBlock});
 }
 

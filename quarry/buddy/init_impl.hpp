@@ -5,9 +5,10 @@
 
 namespace quarry::buddy {
 
-template <Geometry G, class Watcher>
-Result<Done> PageAllocator<G, Watcher>::init(zones::Layout& layout, Map& map, page::MetadataSource source,
-                                             AllocatorConfig config) noexcept {
+template <Geometry G, class W, class Policy, port::Cores C>
+Result<Done> PageAllocator<G, W, Policy, C>::init(zones::Layout& layout, Map& map,
+                                                  page::MetadataSource source,
+                                                  AllocatorConfig config) noexcept {
   check(layout_ == nullptr, "a page allocator is initialised once");
   config_ = config;
   map_ = &map;
@@ -16,8 +17,8 @@ Result<Done> PageAllocator<G, Watcher>::init(zones::Layout& layout, Map& map, pa
   return init_nodes(source);
 }
 
-template <Geometry G, class Watcher>
-Result<Done> PageAllocator<G, Watcher>::init_zones(page::MetadataSource source) noexcept {
+template <Geometry G, class W, class Policy, port::Cores C>
+Result<Done> PageAllocator<G, W, Policy, C>::init_zones(page::MetadataSource source) noexcept {
   const std::size_t count = layout_->zones.size();
   const NodeId near = layout_->nodes.empty() ? NodeId::first : layout_->nodes[0].id;
   const auto states = source.take<ZoneState>(count, near);
@@ -30,34 +31,34 @@ Result<Done> PageAllocator<G, Watcher>::init_zones(page::MetadataSource source) 
     state.zone = &zone;
     state.index = static_cast<std::uint32_t>(i);
     if (zone.spanned.raw == 0) continue;
-    const std::uint64_t last = (zone.span().end().raw - 1) >> Part::kShift;
     state.first_part = static_cast<std::uint32_t>(part_count);
-    state.part_count = static_cast<std::uint32_t>(last - (zone.start.raw >> Part::kShift) + 1);
+    state.part_count = ZoneFree::parts_for(zone.span());
     part_count += state.part_count;
     if (part_count > Descriptor::kMaxParts) return Error::no_room;
   }
-  const auto parts = source.take<Part>(part_count, near);
-  if (!parts) return parts.error();
-  Part* next = parts.value();
+  const auto homes = source.take<std::uint32_t>(part_count, near);
+  if (!homes) return homes.error();
+  const auto free = source.take<ZoneFree>(count, near);
+  if (!free) return free.error();
   for (std::size_t i = 0; i < count; ++i) {
     const ZoneState& state = states.value()[i];
-    Pfn begin = state.zone->start;
-    for (std::uint32_t made = 0; made < state.part_count; ++made, ++next) {
-      const Pfn zone_end = state.zone->span().end();
-      const Pfn cut{(begin.raw & ~(Part::kMaxPages - 1)) + Part::kMaxPages};
-      const Pfn end = cut < zone_end ? cut : zone_end;
-      ::new (static_cast<void*>(next))
-          Part{*map_, PfnRange{begin, end}, state.first_part + made, static_cast<std::uint32_t>(i)};
-      begin = end;
-    }
+    ZoneFree& pages = *::new (static_cast<void*>(free.value() + i)) ZoneFree{};
+    const auto index = static_cast<std::uint32_t>(i);
+    for (std::uint32_t part = 0; part < state.part_count; ++part)
+      homes.value()[state.first_part + part] = index;
+    if (state.part_count == 0) continue;
+    const zones::Zone& zone = *state.zone;
+    const auto done = pages.init({*map_, zone.span(), index, state.first_part, zone.node, source});
+    if (!done) return done;
   }
   zones_ = {states.value(), count};
-  parts_ = {parts.value(), static_cast<std::size_t>(part_count)};
+  free_ = {free.value(), count};
+  zone_of_part_ = {homes.value(), static_cast<std::size_t>(part_count)};
   return Done{};
 }
 
-template <Geometry G, class Watcher>
-Result<Done> PageAllocator<G, Watcher>::init_nodes(page::MetadataSource source) noexcept {
+template <Geometry G, class W, class Policy, port::Cores C>
+Result<Done> PageAllocator<G, W, Policy, C>::init_nodes(page::MetadataSource source) noexcept {
   if (layout_->nodes.empty()) return Done{};
   std::size_t ids = 0;
   for (const zones::Node& node : layout_->nodes)
@@ -66,27 +67,42 @@ Result<Done> PageAllocator<G, Watcher>::init_nodes(page::MetadataSource source) 
   if (!places) return places.error();
   for (std::uint32_t i = 0; i < layout_->nodes.size(); ++i)
     places.value()[static_cast<std::size_t>(layout_->nodes[i].id)] = i + 1;
+  const auto cores = source.take<std::uint32_t>(layout_->nodes.size(), layout_->nodes[0].id);
+  if (!cores) return cores.error();
   places_ = {places.value(), ids};
+  node_cores_ = {cores.value(), layout_->nodes.size()};
   return Done{};
 }
 
-template <Geometry G, class Watcher>
-const zones::Node* PageAllocator<G, Watcher>::node(NodeId id) const noexcept {
+template <Geometry G, class W, class Policy, port::Cores C>
+const zones::Node* PageAllocator<G, W, Policy, C>::node(NodeId id) const noexcept {
   const auto at = static_cast<std::size_t>(id);
   if (at >= places_.size() || places_[at] == 0) return nullptr;
   return &layout_->nodes[places_[at] - 1];
 }
 
-template <Geometry G, class Watcher>
-bool PageAllocator<G, Watcher>::is_high(const zones::Zone& zone) const noexcept {
+template <Geometry G, class W, class Policy, port::Cores C>
+ZoneState* PageAllocator<G, W, Policy, C>::zone_of(Pfn page) const noexcept {
+  if (map_->find(page) == nullptr) return nullptr;
+  const zones::Node* const home = node(map_->node_of(page));
+  if (home == nullptr) return nullptr;
+  for (std::uint32_t type = 0; type < zones::kZoneTypes; ++type) {
+    ZoneState& zone = zones_[home->first_zone + type];
+    if (zone.part_count != 0 && zone.zone->span().contains(page)) return &zone;
+  }
+  return nullptr;
+}
+
+template <Geometry G, class W, class Policy, port::Cores C>
+bool PageAllocator<G, W, Policy, C>::is_high(const zones::Zone& zone) const noexcept {
   if (zone.type == zones::ZoneType::highmem) return true;
   const auto& highmem = layout_->ranges[static_cast<unsigned>(zones::ZoneType::highmem)];
   return zone.type == zones::ZoneType::movable && !highmem.span.empty();
 }
 
-template <Geometry G, class Watcher>
-void PageAllocator<G, Watcher>::set_watermarks(std::uint64_t min_free_kbytes,
-                                               const WatermarkConfig& config) noexcept {
+template <Geometry G, class W, class Policy, port::Cores C>
+void PageAllocator<G, W, Policy, C>::set_watermarks(std::uint64_t min_free_kbytes,
+                                                    const WatermarkConfig& config) noexcept {
   PageCount lowmem;
   for (const zones::Zone& zone : layout_->zones)
     if (!is_high(zone)) lowmem.raw += zone.managed.raw;
@@ -104,10 +120,11 @@ void PageAllocator<G, Watcher>::set_watermarks(std::uint64_t min_free_kbytes,
                            static_cast<zones::ZoneType>(requested), config)
                 .raw;
   }
+  for (ZoneState& state : zones_) set_cpu_limits(state);
 }
 
-template <Geometry G, class Watcher>
-PageCount PageAllocator<G, Watcher>::free_buffer_pages(NodeId id) const noexcept {
+template <Geometry G, class W, class Policy, port::Cores C>
+PageCount PageAllocator<G, W, Policy, C>::free_buffer_pages(NodeId id) const noexcept {
   PageCount sum;
   const zones::Node* const from = node(id);
   if (from == nullptr) return sum;

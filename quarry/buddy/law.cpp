@@ -18,6 +18,7 @@ TextView name_of(Law law) noexcept {
     case Law::free_pages_equal_lists: return "a zone's free pages are not those of its lists";
     case Law::free_is_listed: return "a free block is on no list";
     case Law::free_is_managed: return "a zone has more free pages than managed or present ones";
+    case Law::cores_hold_what_they_count: return "a core's lists hold other pages than they say";
     case Law::pages_are_accounted: return "a managed page is in no block";
   }
   return "unknown law";
@@ -33,6 +34,7 @@ TextView name_of(Misuse misuse) noexcept {
     case Misuse::wrong_order: return "wrong order";
     case Misuse::inner_page: return "inner page";
     case Misuse::busy_page: return "busy page";
+    case Misuse::shared_page: return "shared page";
     case Misuse::overlapping_range: return "overlapping range";
   }
   return "unknown misuse";

@@ -17,6 +17,7 @@ enum class Misuse : std::uint8_t {
   wrong_order,        // the start of an allocated block of another order
   inner_page,         // inside an allocated block and not its start
   busy_page,          // a slab's, on a per-CPU list, or isolated
+  shared_page,        // in use by others as well: get_page() was called more often than put_page()
   overlapping_range,  // handed over twice, or not inside one zone
 };
 

@@ -1,13 +1,16 @@
 // quarry/buddy/page_allocator.hpp: the zones' free pages, in blocks of powers of two.
 //
-//   hand-over     release() ------> free lists <----- bring-up of deferred sections
-//                                     |    ^
-//   alloc_pages() smallest block,     v    |  free_pages() merges
-//                 then a fallback   in use
+//   hand-over     release() ----> free pages of a zone <----- bring-up of deferred sections
+//                                    |    ^
+//                                    v    |  batches
+//                                  a core's lists
+//                                    |    ^
+//   alloc_pages() zone by zone,      v    |  free_pages()
+//                 down to a mark   in use
 //
-// The "linux" policy: which block is chosen, which end of its list a block is put on, when a request takes
-// from another migrate type and how much of the pageblock it takes over are as in Linux 6.1. No page's content is ever
-// touched, and no tail's descriptor: every operation costs the same whatever the order.
+// What all policies share: which zone serves, watermarks, per-CPU lists, isolation, contiguous ranges, misuse. The
+// Policy says how a zone keeps its free pages and which block it gives: as Linux does, or compactly (policies.hpp).
+// No page's content is ever touched, and no tail's descriptor: an operation costs the same whatever the order.
 //
 // Not thread-safe: the caller serialises calls on one allocator.
 #pragma once
@@ -15,13 +18,15 @@
 #include <span>
 
 #include "quarry/base/geometries.hpp"
+#include "quarry/buddy/cpu_lists.hpp"
 #include "quarry/buddy/law.hpp"
 #include "quarry/buddy/observer.hpp"
+#include "quarry/buddy/policies.hpp"
 #include "quarry/buddy/request.hpp"
-#include "quarry/buddy/zone_part.hpp"
 #include "quarry/buddy/zone_state.hpp"
 #include "quarry/buddy/zone_stats.hpp"
 #include "quarry/page/memory_map.hpp"
+#include "quarry/port/one_core.hpp"
 
 namespace quarry::buddy {
 
@@ -31,24 +36,22 @@ enum class HandOver : std::uint8_t {
   deferred,  // sections that are wholly free stay untouched until they are needed; flat maps have none
 };
 
-// Whether pageblocks have types at all. Linux groups unless the machine is smaller than one pageblock for
-// each migrate type ("page_group_by_mobility_disabled").
-enum class Grouping : std::uint8_t { by_mobility, none };
-
 struct AllocatorConfig {
   HandOver hand_over = HandOver::at_once;
   Grouping grouping = Grouping::by_mobility;
 };
 
-template <Geometry G, class Watcher = NoObserver>
+template <Geometry G, class Watcher = NoObserver, class Policy = LinuxPolicy,
+          port::Cores Cores = port::OneCore>
 class PageAllocator {
-  static_assert(Observer<Watcher>);
-
  public:
   using Map = page::MemoryMap<G>;
+  using ZoneFree = typename Policy::template Zone<G>;
   static constexpr Geometry kGeometry = G;
+  static_assert(Observer<Watcher> && ZonePages<ZoneFree, Watcher>);
 
-  explicit PageAllocator(Watcher watcher = Watcher{}) noexcept : observer_{watcher} {}
+  explicit PageAllocator(Watcher watcher = Watcher{}, Cores cores = Cores{}) noexcept
+      : observer_{watcher}, cores_{cores} {}
   PageAllocator(const PageAllocator&) = delete;
   PageAllocator& operator=(const PageAllocator&) = delete;
 
@@ -71,12 +74,12 @@ class PageAllocator {
   //           as the starts of blocks tell; last_misuse() is overlapping_range. Nothing changed.
   // Cost      O(blocks), or with deferred hand-over O(sections).
   // Source    Linux 6.1, mm/memblock.c, "__free_pages_memory" (behaviour).
-  Result<Done> release(std::uint32_t zone, PfnRange pages, ListEnd end = ListEnd::tail) noexcept;
+  Result<Done> release(std::uint32_t zone, PfnRange pages, Place place = Place::tail) noexcept;
   // The same for each zone that `pages` lies in; what lies in no zone stays reserved. Where the zones of one
   // node overlap (mirrored memory), only the caller knows which one is meant: say so.
   //
   // Errors    as above, of any piece. Nothing changed.
-  Result<Done> release(PfnRange pages, ListEnd end = ListEnd::tail) noexcept;
+  Result<Done> release(PfnRange pages, Place place = Place::tail) noexcept;
   // Gives whole pageblocks, reserved until now, as a contiguous area: their type becomes cma.
   //
   // Errors    bad_argument: as above, or not whole pageblocks. Nothing changed.
@@ -89,7 +92,7 @@ class PageAllocator {
   Result<Done> release_used(std::uint32_t zone, PfnRange pages) noexcept;
 
   // Computes the watermarks and the lowmem reserves of all zones from the pages managed now. Before the first call
-  // all are 0.
+  // all are 0. Where there are per-CPU lists their limits follow.
   void set_watermarks(std::uint64_t min_free_kbytes, const WatermarkConfig& config = {}) noexcept;
   // Managed pages of the zones up to Normal on the zonelist of `node`, less their high watermarks.
   //
@@ -106,20 +109,98 @@ class PageAllocator {
   // Takes back the block that starts at `page`, exactly as it was handed out.
   //
   // Errors    wrong_owner, bad_argument: it is none; last_misuse() says why. Nothing changed.
-  // Cost      O(highest order).
+  // Cost      O(highest order); through a core's lists O(1), or a batch of frees.
   Result<Done> free_pages(Pfn page, Order order) noexcept;
-  // Why the last refused free_pages() or release() was refused; none before the first.
+  // Single pages, as many as there are and `pages` has room for, all from one zone where that has them above its mark.
+  //
+  // Returns   how many were written; less than asked only when the request fails.
+  // Source    Linux 6.1, "__alloc_pages_bulk" (behaviour).
+  std::size_t alloc_pages_bulk(std::span<Pfn> pages, const Request& request) noexcept;
+  // Returns   how many were taken back: all, or those in front of the first that is refused.
+  std::size_t free_pages_bulk(std::span<const Pfn> pages) noexcept;
+  // A run of `count` pages, each a block of its own: the smallest sufficient block is split and its end given back.
+  //
+  // Errors    those of alloc_pages; bad_argument: no page, or more than the largest block.
+  // Cost      O(2^order): every page gets a descriptor.
+  // Source    Linux 6.1, "alloc_pages_exact", "make_alloc_exact" (behaviour).
+  Result<Pfn> alloc_pages_exact(PageCount count, const Request& request) noexcept;
+  // Errors    those of free_pages, of any page. Nothing changed.
+  Result<Done> free_pages_exact(Pfn first, PageCount count) noexcept;
+  // A block in use becomes single pages in use ("split_page").
+  //
+  // Errors    wrong_owner, bad_argument: as free_pages(). Nothing changed.
+  Result<Done> split_page(Pfn page, Order order) noexcept;
+
+  // One more user of the block that starts at `page`. While a block has several, free_pages() refuses it.
+  //
+  // Errors    wrong_owner, bad_argument: no block in use starts there. out_of_range: 2^32 - 1 users.
+  Result<Done> get_page(Pfn page) noexcept;
+  // One user less; the last one frees it.
+  Result<Done> put_page(Pfn page) noexcept;
+
+  // Why the last refused call was refused; none before the first.
   Misuse last_misuse() const noexcept { return last_misuse_; }
+
+  // Who is asked before a request fails, and who moves pages out of a range that is wanted.
+  void set_pressure(const Pressure& pressure) noexcept { pressure_ = pressure; }
+  void set_mover(const Mover& mover) noexcept { mover_ = mover; }
+
+  // --- Per-CPU lists --------------------------------------------------------------------------------
+  // From now on each core keeps some blocks of each zone. `cores_of_node` gives the online cores of a node.
+  // Once only.
+  //
+  // Errors    no_memory: the source has none; there are no lists then.
+  // Cost      O(populated zones * cores).
+  // Source    Linux 6.1, "setup_per_cpu_pageset".
+  Result<Done> start_cpu_lists(page::MetadataSource source) noexcept;
+  // A node's online cores, from which the limits of its zones follow. All of them before the first call.
+  void set_cores_of_node(NodeId node, unsigned cores) noexcept;
+  // Gives all blocks on `core`'s lists back to their zones; on all cores' lists.
+  //
+  // Source    Linux 6.1, "drain_pages", "drain_all_pages".
+  void drain(unsigned core) noexcept;
+  void drain_all() noexcept;
+  CpuLimits cpu_limits_of(std::uint32_t zone) const noexcept { return zones_[zone].cpu_limits; }
+  PageCount pages_on(std::uint32_t zone, unsigned core) const noexcept {
+    return PageCount{has_cpu_lists(zones_[zone]) ? lists_of(zones_[zone], core).pages() : 0};
+  }
+  unsigned core_count() const noexcept { return cores_on_lists_; }
+
+  // --- Isolation and contiguous ranges ----------------------------------------------------------------
+  // Nothing is handed out of the pageblocks of `pages` until undo_isolation(); what is freed in them stays there.
+  //
+  // Errors    bad_argument: not whole pageblocks of one zone with descriptors. busy: one is isolated already, or holds a
+  //           page in use that cannot be moved. Nothing changed.
+  // Source    Linux 6.1, "start_isolate_page_range" (behaviour).
+  Result<Done> isolate(PfnRange pages) noexcept;
+  // The isolated pageblocks of `pages` become ones of `type`, and their free pages are handed out again.
+  void undo_isolation(PfnRange pages, MigrateType type) noexcept;
+  // Hands out exactly `pages`, each as a block of its own, free or not: what is in use there is moved away by the
+  // mover. Pageblocks they lie in become ones of `type`, which is cma inside a contiguous area, else ordinary.
+  //
+  // Errors    busy: something there cannot be moved away. bad_argument: no pages, not of one zone. What
+  //           had been moved stays moved, nothing else changed.
+  // Cost      O(pages).
+  // Source    Linux 6.1, "alloc_contig_range" (behaviour).
+  Result<Done> alloc_range(PfnRange pages, MigrateType type) noexcept;
+  // Takes back what alloc_range() handed out, whole or in parts.
+  //
+  // Errors    those of free_pages, of any page. Nothing changed.
+  Result<Done> free_range(PfnRange pages) noexcept;
 
   // The descriptor of `page`, brought up if its section is deferred; null where there is none.
   page::Descriptor* descriptor(Pfn page) noexcept;
   Map& map() noexcept { return *map_; }
+  const zones::Layout& layout() const noexcept { return *layout_; }
 
   // --- Watching -----------------------------------------------------------------------------------
   std::size_t zone_count() const noexcept { return zones_.size(); }
+  const ZoneFree& zone_pages(std::uint32_t zone) const noexcept { return free_[zone]; }
   // Cost      O(orders + pageblocks of the zone).
   ZoneStats stats(std::uint32_t zone) const noexcept;
   PageCount free_pages_of(std::uint32_t zone) const noexcept { return PageCount{zones_[zone].free}; }
+  // Whether `request` would be served now, from zone `zone`, and what forbids it.
+  Obstacle obstacle(std::uint32_t zone, Order order, const Request& request) const noexcept;
   // Tries every law on every zone.
   //
   // Returns   the first that is broken, and where.
@@ -129,14 +210,12 @@ class PageAllocator {
 
  private:
   friend class Saboteur;  // a test breaks laws with it
-  using Part = ZonePart<G>;
   using Descriptor = page::Descriptor;
+  using Lists = CpuLists<G>;
   // Functions that tell the observer something stay out of line: whether it is told must not change what
   // the compiler makes of their callers.
   using ZoneRefs = std::span<const zones::ZoneRef>;
 
-  // Whether a fallback may leave pageblocks of mixed types behind (the inverse of ALLOC_NOFRAGMENT).
-  enum class Mixing : std::uint8_t { avoid, allow };
   // A request on its way through the zones.
   struct Search {
     Order order;
@@ -145,89 +224,105 @@ class PageAllocator {
     bool cma;  // may borrow from contiguous areas
     Mixing mixing;
     Urgency urgency;
+    std::uint64_t beside = 0;  // pages that must be free beside the block
+    bool is_urgent() const noexcept { return urgency == Urgency::atomic || urgency == Urgency::unlimited; }
   };
   enum class Mark : std::uint8_t { low, min, none };
-  struct Choice {
-    Part* part;
-    Order order;
-    MigrateType type;
-  };
 
   // init_impl.hpp
   Result<Done> init_zones(page::MetadataSource source) noexcept;
   Result<Done> init_nodes(page::MetadataSource source) noexcept;
   const zones::Node* node(NodeId id) const noexcept;
   bool is_high(const zones::Zone& zone) const noexcept;
+  ZoneState* zone_of(Pfn page) const noexcept;
 
   // alloc_impl.hpp
+  ZoneRefs zones_for(const Request& request) const noexcept;
+  Search search_for(Order order, const Request& request, const ZoneState& preferred) const noexcept;
   Result<Pfn> alloc_from(ZoneRefs zonelist, const Request& request, Order order) noexcept;
   Result<Pfn> search(ZoneRefs zonelist, Search search, Mark mark) noexcept;
   Mixing mixing_for(const ZoneState& preferred) const noexcept;
+  std::uint64_t least_free(const ZoneState& zone, const Search& search, Mark mark) const noexcept;
   bool is_above(const ZoneState& zone, const Search& search, Mark mark) const noexcept;
   bool has_block(const ZoneState& zone, const Search& search) const noexcept;
   Result<Pfn> take(ZoneState& zone, const Search& search) noexcept;
-  [[gnu::noinline]] Result<Pfn> take_smallest(ZoneState& zone, Order order, MigrateType from,
-                                              MigrateType type) noexcept;
-  std::span<Part> parts_of(const ZoneState& zone) const noexcept {
-    return parts_.subspan(zone.first_part, zone.part_count);
-  }
+  Result<Pfn> take_from_zone(ZoneState& zone, const Search& search) noexcept;
+  Result<Pfn> take_listed(ZoneState& zone, const Search& search, MigrateType from) noexcept;
 
-  // fallback_impl.hpp
-  [[gnu::noinline]] bool fall_back(ZoneState& zone, const Search& search) noexcept;
-  bool find_fallback(const ZoneState& zone, Order order, MigrateType type, Choice& choice) const noexcept;
-  [[gnu::noinline]] void steal(ZoneState& zone, const Choice& choice, const Search& search) noexcept;
-  struct Moved {
-    std::uint64_t free, movable;  // pages
-  };
-  Moved move_pageblock(ZoneState& zone, Part& part, Pfn page, MigrateType to) noexcept;
-  void relist(Part& part, Descriptor& head, Pfn page, Order order, MigrateType to) noexcept;
-  [[gnu::noinline]] void set_pageblock(Pfn page, MigrateType type) noexcept;
+  // pressure_impl.hpp
+  Result<Pfn> alloc_deeper(ZoneRefs zonelist, const Request& request, Search what) noexcept;
+  Result<Pfn> alloc_under_pressure(ZoneRefs zonelist, const Request& request, const Search& what,
+                                   Mark mark) noexcept;
+  void keep_for_urgent(ZoneState& zone, Pfn page) noexcept;
+  bool give_up_urgent(ZoneRefs zonelist, MigrateType type, bool all) noexcept;
+
+  // cpu_impl.hpp
+  bool has_cpu_lists(const ZoneState& zone) const noexcept { return zone.part_count != 0 && !lists_.empty(); }
+  Lists& lists_of(const ZoneState& zone, unsigned core) const noexcept {
+    return lists_[std::size_t{zone.index} * cores_on_lists_ + core];
+  }
+  Lists& my_lists(const ZoneState& zone) noexcept { return lists_of(zone, cores_.this_core()); }
+  Result<Pfn> take_from_core(ZoneState& zone, const Search& search) noexcept;
+  [[gnu::noinline]] void refill(ZoneState& zone, Lists& lists, const Search& search) noexcept;
+  bool keep_on_core(ZoneState& zone, Pfn page, Order order) noexcept;
+  [[gnu::noinline]] void spill(ZoneState& zone, Lists& lists, std::uint64_t pages, unsigned list) noexcept;
+  void set_cpu_limits(ZoneState& zone) noexcept;
 
   // free_impl.hpp
-  [[gnu::noinline]] void give_back(Part& part, Descriptor* head, Pfn page, Order order) noexcept;
-  [[gnu::noinline]] void give_back_to(ListEnd end, Part& part, Descriptor* head, Pfn page,
-                                      Order order) noexcept;
-  struct Merged {
-    Descriptor* head;
-    Pfn page;
-    unsigned order;
-  };
-  [[gnu::noinline]] Merged merge(Part& part, Descriptor* head, Pfn page, Order order,
-                                 MigrateType type) noexcept;
-  bool is_merge_likely(const Part& part, const Merged& block) const noexcept;
-  bool may_merge(Pfn buddy, MigrateType type) const noexcept;
+  Misuse freeing_misuse(Pfn page, Order order) const noexcept;
+  [[gnu::noinline]] void give_back(ZoneState& zone, Descriptor& head, Pfn page, Order order,
+                                   Place place) noexcept;
   Misuse misuse_of(Pfn page, Order order) const noexcept;
   [[gnu::noinline]] Error refuse(Pfn page, Order order, Misuse misuse) noexcept;
+  ZoneState& zone_of_part(unsigned part) const noexcept { return zones_[zone_of_part_[part]]; }
+  void count_free(ZoneState& zone, MigrateType type, Order order) noexcept;
+
+  // isolate_impl.hpp
+  static PfnRange whole_pageblocks(PfnRange pages) noexcept;
+  Result<Done> may_isolate(const ZoneState& zone, PfnRange pages) const noexcept;
+  bool move_away(const ZoneState& zone, PfnRange pages) noexcept;
+  bool is_all_free(const ZoneState& zone, PfnRange pages) const noexcept;
+  void capture(ZoneState& zone, PfnRange pages) noexcept;
+  void merge_again(ZoneState& zone, Pfn pageblock) noexcept;
 
   // hand_over_impl.hpp
   enum class Pass : std::uint8_t { look, apply };
   Misuse release_misuse(const ZoneState& zone, PfnRange pages) const noexcept;
-  [[gnu::noinline]] void accept(ZoneState& zone, PfnRange pages, ListEnd end) noexcept;
+  [[gnu::noinline]] void accept(ZoneState& zone, PfnRange pages, Place place) noexcept;
   Order largest_block(Pfn page, Pfn end) const noexcept;
-  [[gnu::noinline]] void release_blocks(ZoneState& zone, PfnRange pages, ListEnd end) noexcept;
+  [[gnu::noinline]] void release_blocks(ZoneState& zone, PfnRange pages, Place place) noexcept;
   void defer(ZoneState& zone, PfnRange sections) noexcept;
   bool is_deferred(Pfn page) const noexcept;
   [[gnu::noinline]] void bring_up(ZoneState& zone, Pfn section) noexcept;
   void bring_up_next(ZoneState& zone) noexcept;
-  Part& part_at(const ZoneState& zone, Pfn page) const noexcept;
+  void bring_up_all(PfnRange pages) noexcept;
+  void set_pageblock(Pfn page, MigrateType type) noexcept;
 
   // audit_impl.hpp and stats_impl.hpp
-  Finding audit_list(const Part& part, Order order, MigrateType type) const noexcept;
-  Finding audit_block(const Part& part, Pfn page, Order order, MigrateType type) const noexcept;
   Finding audit_counts(const ZoneState& zone) const noexcept;
+  Finding audit_cpu_lists(const ZoneState& zone) const noexcept;
   Finding audit_pages(const ZoneState& zone) const noexcept;
+  Result<FreeBlock> unmarked_block(const ZoneState& zone, Pfn page) const noexcept;
   bool is_never_released(Pfn page) const noexcept;
   bool owns(const ZoneState& zone, const Descriptor& head) const noexcept;
   void count_pageblocks(const ZoneState& zone, ZoneStats& stats) const noexcept;
 
   zones::Layout* layout_ = nullptr;
   Map* map_ = nullptr;
-  std::span<ZoneState> zones_;             // as Layout::zones
-  std::span<Part> parts_;                  // law: those of a zone stand together, by address
+  std::span<ZoneState> zones_;                   // as Layout::zones
+  std::span<ZoneFree> free_;                     // as Layout::zones
+  std::span<const std::uint32_t> zone_of_part_;  // by the part that descriptors name
+  std::span<Lists> lists_;                       // by zone, then core; empty: there are none
+  unsigned cores_on_lists_ = 0;
   std::span<const std::uint32_t> places_;  // by NodeId: 1 + place in Layout::nodes, 0 for none
+  std::span<std::uint32_t> node_cores_;    // as Layout::nodes: online cores; 0: as many as there are lists
   AllocatorConfig config_;
   Misuse last_misuse_ = Misuse::none;
+  Pressure pressure_;
+  Mover mover_;
+  bool is_under_pressure_ = false;  // a hook is running
   [[no_unique_address]] Watcher observer_;
+  [[no_unique_address]] Cores cores_;
 };
 
 #define QUARRY_EXTERN(geometry) extern template class PageAllocator<geometry>;

@@ -20,13 +20,14 @@ enum class Placement : std::uint8_t {
 enum class Urgency : std::uint8_t {
   normal,     // down to the min watermark
   high,       // down to half of it (__GFP_HIGH)
-  atomic,     // and a quarter less again (__GFP_ATOMIC and __GFP_HIGH)
+  atomic,     // a quarter less again, and the pageblocks kept for this (__GFP_ATOMIC and __GFP_HIGH)
   unlimited,  // watermarks and lowmem reserves do not count (ALLOC_NO_WATERMARKS)
 };
 
-// At which watermark a normal request gives up.
+// What is tried before a request fails.
 enum class Effort : std::uint8_t {
-  full,       // the low watermark first, on every zone, then the lower ones that Urgency allows
+  full,  // the low watermark on every zone, then the lower ones that Urgency allows, then the pressure hooks
+  no_wait,    // the same without the hooks: whoever asks cannot wait (no __GFP_DIRECT_RECLAIM)
   fast_only,  // the low watermark alone: who asks has something else to try
 };
 
@@ -37,6 +38,30 @@ struct Request {
   Urgency urgency = Urgency::normal;
   Effort effort = Effort::full;
   NodeId node{};
+};
+
+// Who can make room when no zone has any left. Called without anything half done, so that both may call the
+// allocator; requests made from inside do not come back here.
+struct Pressure {
+  void* self = nullptr;
+  // Gives up what can be given up, by freeing it. Null: nobody can.
+  //
+  // Returns   the pages that were freed; 0 ends the attempts.
+  PageCount (*reclaim)(void* self, Order order, const Request& request) noexcept = nullptr;
+  // Moves what can be moved so that a block of `order` arises. Asked for orders above 0. Null: nobody can.
+  //
+  // Returns   whether it is worth another look.
+  bool (*compact)(void* self, Order order, const Request& request) noexcept = nullptr;
+};
+
+// Who moves what a block holds, so that the block can be had.
+struct Mover {
+  void* self = nullptr;
+  // The content of `from`, movable and in use, now belongs at `to`, which is as large and the mover's. From
+  // then on `from` is the allocator's.
+  //
+  // Returns   whether it was moved; when not, both stay as they are.
+  bool (*move)(void* self, Pfn from, Pfn to, Order order) noexcept = nullptr;
 };
 
 }  // namespace quarry::buddy

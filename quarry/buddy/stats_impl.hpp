@@ -5,8 +5,8 @@
 
 namespace quarry::buddy {
 
-template <Geometry G, class Watcher>
-ZoneStats PageAllocator<G, Watcher>::stats(std::uint32_t zone) const noexcept {
+template <Geometry G, class W, class Policy, port::Cores C>
+ZoneStats PageAllocator<G, W, Policy, C>::stats(std::uint32_t zone) const noexcept {
   check(zone < zones_.size(), "no such zone");
   const ZoneState& state = zones_[zone];
   ZoneStats stats;
@@ -17,27 +17,56 @@ ZoneStats PageAllocator<G, Watcher>::stats(std::uint32_t zone) const noexcept {
   stats.marks = state.marks;
   for (unsigned type = 0; type < zones::kZoneTypes; ++type)
     stats.lowmem_reserve[type] = PageCount{state.reserve[type]};
+  stats.highatomic = PageCount{state.highatomic};
+  stats.isolated_pageblocks = state.isolated;
+  stats.cpu_limits = state.cpu_limits;
+  for (unsigned core = 0; core < cores_on_lists_; ++core) stats.on_cores.raw += pages_on(zone, core).raw;
   stats.allocs = state.count.allocs, stats.frees = state.count.frees, stats.failures = state.count.failures;
-  stats.fallbacks = state.count.fallbacks, stats.splits = state.count.splits,
-  stats.merges = state.count.merges;
+  stats.refills = state.count.refills, stats.spills = state.count.spills;
+  stats.fallbacks = state.count.tally.fallbacks, stats.splits = state.count.tally.splits,
+  stats.merges = state.count.tally.merges;
 
-  for (const Part& part : parts_of(state))
-    for (unsigned order = 0; order < Part::kOrders; ++order)
-      for (unsigned type = 0; type < page::kMigrateTypes; ++type)
-        stats.free_blocks[order][type] += part.count(Order{order}, static_cast<MigrateType>(type));
+  for (unsigned order = 0; state.part_count != 0 && order <= G.max_order_; ++order)
+    for (unsigned type = 0; type < page::kMigrateTypes; ++type)
+      stats.free_blocks[order][type] = free_[zone].blocks(Order{order}, static_cast<MigrateType>(type));
   // Sections are whole blocks of the highest order, and nobody can have changed the type of theirs.
   stats.free_blocks[G.max_order_][page::index_of(MigrateType::movable)] += state.deferred >> G.max_order_;
-  for (unsigned order = 0; order < Part::kOrders; ++order)
+  for (unsigned order = 0; order <= G.max_order_; ++order)
     for (unsigned type = 0; type < page::index_of(MigrateType::isolate); ++type)
       if (stats.free_blocks[order][type] != 0) stats.largest_free = Order{order};
   count_pageblocks(state, stats);
   return stats;
 }
 
+// Source    Linux 6.1, "__zone_watermark_ok", in the order in which it looks.
+template <Geometry G, class W, class Policy, port::Cores C>
+Obstacle PageAllocator<G, W, Policy, C>::obstacle(std::uint32_t zone, Order order,
+                                                  const Request& request) const noexcept {
+  const ZoneState& state = zones_[zone];
+  Obstacle found;
+  if (state.zone->type > request.highest) {
+    found.why = Obstacle::Why::too_high;
+    return found;
+  }
+  Search what = search_for(order, request, state);
+  what.urgency = request.urgency;
+  const Mark mark = request.urgency == Urgency::unlimited ? Mark::none : Mark::min;
+  found.free = PageCount{state.free};
+  found.needed = PageCount{mark == Mark::none ? order.pages().raw : least_free(state, what, mark) + 1};
+  if (state.zone->managed.raw == 0)
+    found.why = Obstacle::Why::empty;
+  else if (found.free < found.needed)
+    found.why = Obstacle::Why::below_mark;
+  else if (!has_block(state, what))
+    found.why = Obstacle::Why::no_block;
+  return found;
+}
+
 // A hole's descriptors belong to the zone of the memory behind it, and behind all memory to the last.
 // Source    Linux 6.1, "memmap_init"; the steps are those of "pagetypeinfo_showblockcount_print".
-template <Geometry G, class Watcher>
-void PageAllocator<G, Watcher>::count_pageblocks(const ZoneState& zone, ZoneStats& stats) const noexcept {
+template <Geometry G, class W, class Policy, port::Cores C>
+void PageAllocator<G, W, Policy, C>::count_pageblocks(const ZoneState& zone,
+                                                      ZoneStats& stats) const noexcept {
   const PfnRange span = zone.zone->span();
   const std::uint64_t step = G.pageblock_order().pages().raw;
   const std::span<const zones::NodeRange> ranges = layout_->node_ranges;

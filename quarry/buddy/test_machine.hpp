@@ -11,14 +11,23 @@ namespace quarry::buddy {
 inline constexpr std::size_t kTestMemory = std::size_t{6} << 20;
 alignas(64) inline std::byte test_memory[kTestMemory];
 
-template <Geometry G, class Watcher = NoObserver>
+// The cores of a test: whoever runs it says which one asks.
+struct TestCores {
+  unsigned count = 1;
+  const unsigned* now = nullptr;
+  unsigned core_count() const noexcept { return count; }
+  unsigned this_core() const noexcept { return now == nullptr ? 0 : *now; }
+};
+
+template <Geometry G, class Watcher = NoObserver, class Policy = LinuxPolicy,
+          port::Cores Cores = port::OneCore>
 class TestMachine {
  public:
   static constexpr std::uint64_t kBlock = std::uint64_t{1} << G.max_order_;
   static constexpr unsigned kMax = G.max_order_;
   using Types = zones::ZoneType;
 
-  TestMachine() noexcept {
+  explicit TestMachine(Cores cores = Cores{}) noexcept : allocator{Watcher{}, cores} {
     for (unsigned i = 0; i < zones::kZoneTypes; ++i) layout.ranges[i].type = static_cast<Types>(i);
   }
 
@@ -65,7 +74,7 @@ class TestMachine {
 
   zones::Layout layout{};
   page::MemoryMap<G> map;
-  PageAllocator<G, Watcher> allocator;
+  PageAllocator<G, Watcher, Policy, Cores> allocator;
   std::uint64_t room = kTestMemory;  // bytes that source() gives
 
  private:

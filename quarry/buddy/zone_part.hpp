@@ -11,9 +11,6 @@ namespace quarry::buddy {
 
 using page::MigrateType;
 
-// Which end of its list a block is put on.
-enum class ListEnd : std::uint8_t { head, tail };
-
 // Hot: always inline, so that what the compiler makes of a caller does not hang on the rest of its file.
 template <Geometry G>
 class ZonePart {
@@ -51,16 +48,9 @@ class ZonePart {
     return static_cast<Link>(static_cast<std::uint32_t>(page.raw - base_) + 1);
   }
 
-  // Makes `page`, whose descriptor is `head`, the start of a free block on a list.
+  // Makes `page`, whose descriptor is `head`, the start of a free block at an end of a list.
   //
   // Cost      O(1): the block's own descriptor, a neighbour's and the list.
-  [[gnu::always_inline]] void push(Descriptor& head, Pfn page, Order order, MigrateType type,
-                                   ListEnd end) noexcept {
-    if (end == ListEnd::head)
-      push_front(head, page, order, type);
-    else
-      push_back(head, page, order, type);
-  }
   [[gnu::always_inline]] void push_front(Descriptor& head, Pfn page, Order order, MigrateType type) noexcept {
     FreeList& to = list(order, type);
     const Link link = link_to(page);

@@ -3,6 +3,7 @@
 
 #include <optional>
 
+#include "quarry/buddy/cpu_limits.hpp"
 #include "quarry/buddy/watermark.hpp"
 #include "quarry/page/migrate_type.hpp"
 
@@ -18,7 +19,26 @@ struct ZoneStats {
   std::optional<Order> largest_free;
   Watermarks marks;
   PageCount lowmem_reserve[zones::kZoneTypes];
+  PageCount highatomic;  // in pageblocks kept for urgent requests
+  PageCount on_cores;    // on per-CPU lists, in no free count
+  std::uint64_t isolated_pageblocks = 0;
+  CpuLimits cpu_limits;
+  std::uint64_t refills = 0, spills = 0;
   std::uint64_t allocs = 0, frees = 0, failures = 0, fallbacks = 0, splits = 0, merges = 0;
+};
+
+// Why a zone cannot serve a request.
+struct Obstacle {
+  enum class Why : std::uint8_t {
+    none,        // it can
+    too_high,    // its type is above the highest that the request allows
+    empty,       // it manages no page
+    below_mark,  // too little would be left: reserves, watermark and the block itself
+    no_block,    // enough is free, in blocks that are too small or of types not to be touched
+  };
+  Why why = Why::none;
+  PageCount free, needed;  // what is free, and what would have to be
+  constexpr explicit operator bool() const noexcept { return why != Why::none; }
 };
 
 }  // namespace quarry::buddy

@@ -10,7 +10,7 @@
 //   free       list        part      order  1             next       previous   0
 //   allocated  type        part      order  2             references owner's    owner's
 //   slab       cache       part      order  3             next       previous   free head | in use
-//   per_cpu    list        part      order  4             next       previous   core
+//   per_cpu    type        part      order  4             next frame | previous frame, 48 bits each
 //   isolated   list        part      order  5             next       previous   0
 //   reserved   0           part      order  6             references owner's    owner's
 //
@@ -22,6 +22,7 @@
 //   part       Index of the zone part (quarry/buddy) that the block belongs to; it names zone and node.
 //   next, previous   1 + the frame's distance from the start of the part; 0 is the end of the list. A part
 //              spans at most 2^31 frames.
+//   frame      A frame's number, kNoFrame at an end: a per-CPU list may reach across parts.
 //   free head  of a slab, low 16 bits: number of the first free object, kNoObject when there is none.
 //   in use     of a slab, high 16 bits: number of objects handed out.
 //   owner's    Two words that whoever holds the page may use. Zero when it is handed out.
@@ -45,6 +46,7 @@ class Descriptor {
   static constexpr unsigned kMaxParts = 1u << 12;
   static constexpr unsigned kMaxCaches = 1u << 12;
   static constexpr std::uint16_t kNoObject = 0xffff;
+  static constexpr Pfn kNoFrame{(std::uint64_t{1} << 48) - 1};
 
   constexpr State state() const noexcept { return static_cast<State>(tag_ & 0xf); }
   constexpr Order order() const noexcept { return Order{(tag_ >> 4) & 0xf}; }
@@ -67,6 +69,12 @@ class Descriptor {
   constexpr void become_allocated(Order order, unsigned part, MigrateType type) noexcept {
     *this = {tag(State::allocated, order, part, index_of(type)), 1, 0, 0};
   }
+  // From allocated only, keeping order and part; the links are for the list to set.
+  constexpr void become_per_cpu(MigrateType list) noexcept {
+    check(state() == State::allocated, "this page is not in use");
+    *this = {tag(State::per_cpu, order(), part(), index_of(list)), 0, 0, 0};
+    set_frames(kNoFrame, kNoFrame);
+  }
   // From allocated only, keeping order and part; the links, the counts and the free list start empty.
   constexpr void become_slab(unsigned cache) noexcept {
     check(state() == State::allocated && cache < kMaxCaches, "this page cannot become a slab");
@@ -83,6 +91,15 @@ class Descriptor {
   constexpr Link previous() const noexcept { return static_cast<Link>(b_); }
   constexpr void set_next(Link link) noexcept { a_ = static_cast<std::uint32_t>(link); }
   constexpr void set_previous(Link link) noexcept { b_ = static_cast<std::uint32_t>(link); }
+
+  // Per-CPU lists.
+  constexpr Pfn next_frame() const noexcept { return Pfn{a_ | std::uint64_t{b_ & 0xffff} << 32}; }
+  constexpr Pfn previous_frame() const noexcept { return Pfn{b_ >> 16 | std::uint64_t{c_} << 16}; }
+  constexpr void set_frames(Pfn next, Pfn previous) noexcept {
+    a_ = static_cast<std::uint32_t>(next.raw);
+    b_ = static_cast<std::uint32_t>((next.raw >> 32 & 0xffff) | previous.raw << 16);
+    c_ = static_cast<std::uint32_t>(previous.raw >> 16);
+  }
 
   // Allocated.
   constexpr std::uint32_t references() const noexcept { return a_; }

@@ -1,0 +1,151 @@
+// quarry/buddy/compact_zone_bits.hpp: the free frames of one pageblock, a bit each.
+//
+//   frames    0  1  2  3  4  5  6  7
+//   free      1  1  .  1  1  1  1  1          block: an aligned run of 2^order free frames
+//   largest  [ 0  1 ]    [3] [ 4   5   6  7]  largest block: one that is no half of another
+#pragma once
+
+#include "quarry/base/bits.hpp"
+#include "quarry/base/units.hpp"
+
+namespace quarry::buddy {
+
+namespace detail {
+
+inline constexpr unsigned kWordOrder = 6;  // 64 frames are one word
+
+// A bit at every multiple of 2^order.
+inline constexpr std::uint64_t kStarts[kWordOrder + 1] = {
+    0xffff'ffff'ffff'ffff, 0x5555'5555'5555'5555, 0x1111'1111'1111'1111, 0x0101'0101'0101'0101,
+    0x0001'0001'0001'0001, 0x0000'0001'0000'0001, 0x0000'0000'0000'0001};
+
+// The lowest 2^order bits.
+constexpr std::uint64_t low_run(unsigned order) noexcept { return ~std::uint64_t{0} >> (64 - (1u << order)); }
+
+// The starts of the largest blocks of exactly `order`, at most kWordOrder, that lie in a word.
+constexpr std::uint64_t largest_blocks(std::uint64_t word, unsigned order) noexcept {
+  for (unsigned half = 0; half < order; ++half) word &= word >> (1u << half);
+  const std::uint64_t starts = word & kStarts[order];
+  if (order == kWordOrder) return starts;
+  const std::uint64_t larger = word & (word >> (1u << order)) & kStarts[order + 1];
+  return starts & ~(larger | larger << (1u << order));
+}
+
+}  // namespace detail
+
+// Zeroed memory says that nothing is free. Of more than eight words, a bit each says which are not zero.
+template <unsigned kPageblockOrder>
+class FreeBits {
+ public:
+  static constexpr unsigned kFrames = 1u << kPageblockOrder;
+  static constexpr unsigned kWords = kFrames > 64 ? kFrames / 64 : 1;
+  static constexpr std::uint64_t kFull =
+      kFrames < 64 ? detail::low_run(kPageblockOrder & 7) : ~std::uint64_t{0};
+
+  std::uint64_t word(unsigned index) const noexcept { return words_[index]; }
+  // The first word from `index` on that is not zero; kWords when there is none.
+  [[gnu::always_inline]] unsigned next(unsigned index) const noexcept {
+    if constexpr (!kSummed) {
+      while (index < kWords && words_[index] == 0) ++index;
+      return index;
+    } else {
+      while (index < kWords) {
+        const std::uint64_t from = sums_[index >> 6] >> (index & 63);
+        if (from != 0) return index + count_trailing_zeros(from);
+        index = (index | 63) + 1;
+      }
+      return kWords;
+    }
+  }
+  // Whether the 2^order frames at `at`, a multiple of that, are all free.
+  [[gnu::always_inline]] bool is_free(unsigned at, unsigned order) const noexcept {
+    if (order < detail::kWordOrder) {
+      const std::uint64_t run = detail::low_run(order) << (at & 63);
+      return (words_[at >> 6] & run) == run;
+    }
+    return has_words(at >> 6, order, kFull);
+  }
+  bool is_in_use(unsigned at, unsigned order) const noexcept {
+    if (order < detail::kWordOrder) return (words_[at >> 6] & (detail::low_run(order) << (at & 63))) == 0;
+    return has_words(at >> 6, order, 0);
+  }
+  // The same frames become free, or are in use from now on.
+  [[gnu::always_inline]] void set(unsigned at, unsigned order) noexcept {
+    if (order < detail::kWordOrder)
+      put(at >> 6, words_[at >> 6] | detail::low_run(order) << (at & 63));
+    else
+      put_all(at >> 6, order, kFull);
+  }
+  [[gnu::always_inline]] void clear(unsigned at, unsigned order) noexcept {
+    if (order < detail::kWordOrder)
+      put(at >> 6, words_[at >> 6] & ~(detail::low_run(order) << (at & 63)));
+    else
+      put_all(at >> 6, order, 0);
+  }
+  [[gnu::always_inline]] void put(unsigned index, std::uint64_t word) noexcept {
+    words_[index] = word;
+    if constexpr (kSummed) {
+      const std::uint64_t bit = std::uint64_t{1} << (index & 63);
+      sums_[index >> 6] = word != 0 ? sums_[index >> 6] | bit : sums_[index >> 6] & ~bit;
+    }
+  }
+  void fill() noexcept {
+    for (unsigned index = 0; index < kWords; ++index) put(index, kFull);
+  }
+  void reset() noexcept {
+    for (unsigned index = 0; index < kWords; ++index) put(index, 0);
+  }
+
+  // The start of the lowest of the largest blocks of exactly `order`.
+  //
+  // Returns   kFrames when there is none.
+  // Cost      O(words).
+  [[gnu::always_inline]] unsigned first(unsigned order) const noexcept {
+    if (order >= detail::kWordOrder) return first_of_words(order);
+    for (unsigned index = next(0); index < kWords; index = next(index + 1)) {
+      const std::uint64_t starts = detail::largest_blocks(words_[index], order);
+      if (starts != 0) return index * 64 + count_trailing_zeros(starts);
+    }
+    return kFrames;
+  }
+  // The order of the largest block that the free frame `at` lies in; kPageblockOrder when all are free.
+  unsigned order_around(unsigned at) const noexcept {
+    unsigned order = 0;
+    while (order < kPageblockOrder && is_free(at & ~((2u << order) - 1), order + 1)) ++order;
+    return order;
+  }
+  // Cost      O(words).
+  unsigned count() const noexcept {
+    unsigned sum = 0;
+    for (unsigned index = next(0); index < kWords; index = next(index + 1)) sum += popcount(words_[index]);
+    return sum;
+  }
+
+ private:
+  friend class Saboteur;  // a test breaks laws with it
+  static constexpr bool kSummed = kWords > 8;
+  bool has_words(unsigned index, unsigned order, std::uint64_t wanted) const noexcept {
+    const unsigned end = index + (1u << (order - detail::kWordOrder));
+    while (index < end && words_[index] == wanted) ++index;
+    return index == end;
+  }
+  void put_all(unsigned index, unsigned order, std::uint64_t word) noexcept {
+    const unsigned end = index + (1u << (order - detail::kWordOrder));
+    for (; index < end; ++index) put(index, word);
+  }
+  [[gnu::noinline]] unsigned first_of_words(unsigned order) const noexcept {
+    const unsigned size = 1u << order;
+    for (unsigned index = next(0); index < kWords; index = next(index + 1)) {
+      const unsigned at = index * 64;
+      if (is_aligned(at, size) && is_free(at, order) && order_around(at) == order) return at;
+    }
+    return kFrames;
+  }
+
+  struct Nothing {};
+  std::uint64_t words_[kWords];
+  // law: a bit is set exactly when its word is not zero
+  std::uint64_t sums_[kSummed ? (kWords + 63) / 64 : 1];
+};
+
+}  // namespace quarry::buddy

@@ -1,0 +1,179 @@
+// quarry/buddy/isolate_impl.hpp: bodies of PageAllocator: pageblocks set apart, and exact ranges out of them.
+//
+//   alloc_range    |      |  wanted pages     |      |
+//   pageblocks  |-----------|-----------|-----------|     all isolated; what is in use in the wanted pages moves
+//                  |      |XXXXXXXXXXXXXXXXXXX|      |     away; then the blocks are cut at its ends and taken
+#pragma once
+
+#include "quarry/buddy/page_allocator.hpp"
+
+namespace quarry::buddy {
+
+template <Geometry G, class W, class Policy, port::Cores C>
+PfnRange PageAllocator<G, W, Policy, C>::whole_pageblocks(PfnRange pages) noexcept {
+  const std::uint64_t whole = G.pageblock_order().pages().raw;
+  return {Pfn{align_down(pages.begin().raw, whole)}, Pfn{align_down(pages.end().raw + whole - 1, whole)}};
+}
+
+// Whether the pageblocks can be isolated, or why not.
+// Source    Linux 6.1, "has_unmovable_pages" (behaviour).
+template <Geometry G, class W, class Policy, port::Cores C>
+Result<Done> PageAllocator<G, W, Policy, C>::may_isolate(const ZoneState& zone,
+                                                         PfnRange pages) const noexcept {
+  const PfnRange span = zone.zone->span();
+  const std::uint64_t whole = G.pageblock_order().pages().raw;
+  for (Pfn at = pages.begin(); at < pages.end(); at = at + PageCount{whole}) {
+    const Pfn inside = at < span.begin() ? span.begin() : at;
+    if (map_->find(inside) == nullptr) return Error::bad_argument;
+    if (map_->pageblock_type(inside) == MigrateType::isolate) return Error::busy;
+  }
+  for (Pfn at = pages.begin(); at < pages.end();) {
+    const auto free = free_[zone.index].block_of(at);
+    const auto start = free ? Result<Pfn>{free.value().page} : page::head_of(*map_, at);
+    if (!start) return Error::busy;
+    const Descriptor& head = map_->at(start.value());
+    const bool is_movable = head.state() == page::State::per_cpu ||
+                            (head.state() == page::State::allocated && head.list() == MigrateType::movable);
+    if (!free && (!is_movable || !owns(zone, head))) return Error::busy;
+    at = start.value() + (free ? free.value().order : head.order()).pages();
+  }
+  return Done{};
+}
+
+template <Geometry G, class W, class Policy, port::Cores C>
+Result<Done> PageAllocator<G, W, Policy, C>::isolate(PfnRange pages) noexcept {
+  if (pages.empty() || whole_pageblocks(pages) != pages) return Error::bad_argument;
+  ZoneState* const zone = zone_of(pages.begin());
+  const PfnRange span = zone == nullptr ? PfnRange{} : zone->zone->span();
+  if (zone == nullptr || pages.begin() < span.begin() || span.end() < pages.end()) return Error::bad_argument;
+  bring_up_all(pages);
+  if (const auto may = may_isolate(*zone, pages); !may) return may;
+  ZoneFree& free = free_[zone->index];
+  free.cut(pages.begin());
+  free.cut(pages.end());
+  const PageCount whole = G.pageblock_order().pages();
+  for (Pfn at = pages.begin(); at < pages.end(); at = at + whole) {
+    const MigrateType old = map_->pageblock_type(at);
+    free.cut(at);
+    const std::uint64_t moved = free.retype(at, MigrateType::isolate).free;
+    zone->free -= moved;
+    if (old == MigrateType::cma) zone->free_cma -= moved;
+    if (old == MigrateType::highatomic) zone->highatomic -= whole.raw;
+    ++zone->isolated;
+    set_pageblock(at, MigrateType::isolate);
+  }
+  drain_all();
+  return Done{};
+}
+
+template <Geometry G, class W, class Policy, port::Cores C>
+void PageAllocator<G, W, Policy, C>::undo_isolation(PfnRange pages, MigrateType type) noexcept {
+  ZoneState* const zone = zone_of(pages.begin());
+  check(zone != nullptr && type != MigrateType::isolate, "no such isolation");
+  const PageCount whole = G.pageblock_order().pages();
+  for (Pfn at = pages.begin(); at < pages.end(); at = at + whole) {
+    if (map_->pageblock_type(at) != MigrateType::isolate) continue;
+    const std::uint64_t moved = free_[zone->index].retype(at, type).free;
+    zone->free += moved;
+    if (type == MigrateType::cma) zone->free_cma += moved;
+    --zone->isolated;
+    set_pageblock(at, type);
+    merge_again(*zone, at);
+  }
+}
+
+// A pageblock that is wholly free may have got a buddy of its size.
+template <Geometry G, class W, class Policy, port::Cores C>
+void PageAllocator<G, W, Policy, C>::merge_again(ZoneState& zone, Pfn pageblock) noexcept {
+  ZoneFree& free = free_[zone.index];
+  const auto block = free.block_of(pageblock);
+  if (!block || block.value().page != pageblock || block.value().order < G.pageblock_order()) return;
+  const MigrateType type = map_->pageblock_type(pageblock);
+  free.pull(block.value());
+  Descriptor& head = map_->at(pageblock);
+  head.become_nothing();
+  free.give(head, pageblock, block.value().order, type, Place::fitting, observer_, zone.count.tally);
+}
+
+template <Geometry G, class W, class Policy, port::Cores C>
+Result<Done> PageAllocator<G, W, Policy, C>::alloc_range(PfnRange pages, MigrateType type) noexcept {
+  if (pages.empty() || (!page::is_ordinary(type) && type != MigrateType::cma)) return Error::bad_argument;
+  const PfnRange around = whole_pageblocks(pages);
+  if (const auto isolated = isolate(around); !isolated) return isolated;
+  ZoneState& zone = *zone_of(pages.begin());
+  const bool is_free = move_away(zone, pages) && is_all_free(zone, pages);
+  if (is_free) capture(zone, pages);
+  undo_isolation(around, type);
+  if (!is_free) return Error::busy;
+  ++zone.count.allocs;
+  return Done{};
+}
+
+// Returns   whether all that was in use in `pages` has been moved.
+template <Geometry G, class W, class Policy, port::Cores C>
+bool PageAllocator<G, W, Policy, C>::move_away(const ZoneState& zone, PfnRange pages) noexcept {
+  for (Pfn at = pages.begin(); at < pages.end();) {
+    if (const auto free = free_[zone.index].block_of(at)) {
+      at = free.value().page + free.value().order.pages();
+      continue;
+    }
+    const auto start = page::head_of(*map_, at);
+    if (!start || mover_.move == nullptr) return false;
+    const Pfn from = start.value();
+    const Descriptor& head = map_->at(from);
+    const Order order = head.order();
+    if (freeing_misuse(from, order) != Misuse::none) return false;
+    const auto to = alloc_pages(order, Request{.highest = zones::ZoneType::movable,
+                                               .type = MigrateType::movable,
+                                               .effort = Effort::no_wait,
+                                               .node = zone.zone->node});
+    if (!to) return false;
+    const bool has_moved = mover_.move(mover_.self, from, to.value(), order);
+    const auto freed = free_pages(has_moved ? from : to.value(), order);
+    if (!freed || !has_moved) return false;
+    at = from + order.pages();
+  }
+  return true;
+}
+
+template <Geometry G, class W, class Policy, port::Cores C>
+bool PageAllocator<G, W, Policy, C>::is_all_free(const ZoneState& zone, PfnRange pages) const noexcept {
+  for (Pfn at = pages.begin(); at < pages.end();) {
+    const auto block = free_[zone.index].block_of(at);
+    if (!block) return false;
+    at = block.value().page + block.value().order.pages();
+  }
+  return true;
+}
+
+// Every page of the range, all free and isolated, becomes a block in use.
+template <Geometry G, class W, class Policy, port::Cores C>
+void PageAllocator<G, W, Policy, C>::capture(ZoneState& zone, PfnRange pages) noexcept {
+  ZoneFree& free = free_[zone.index];
+  free.cut(pages.begin());
+  free.cut(pages.end());
+  for (Pfn at = pages.begin(); at < pages.end();) {
+    const FreeBlock block = free.block_of(at).value();
+    free.pull(block);
+    const unsigned part = free.part_of(at);
+    const Pfn end = at + block.order.pages();
+    for (; at < end; at = at + PageCount{1})
+      map_->at(at).become_allocated(Order{0}, part, MigrateType::movable);
+  }
+}
+
+template <Geometry G, class W, class Policy, port::Cores C>
+Result<Done> PageAllocator<G, W, Policy, C>::free_range(PfnRange pages) noexcept {
+  for (Pfn at = pages.begin(); at < pages.end(); at = at + PageCount{1})
+    if (const Misuse misuse = freeing_misuse(at, Order{0}); misuse != Misuse::none)
+      return refuse(at, Order{0}, misuse);
+  for (Pfn at = pages.begin(); at < pages.end(); at = at + PageCount{1}) {
+    Descriptor& head = map_->at(at);
+    ZoneState& zone = zone_of_part(head.part());
+    observer_.freed(at, Order{0});
+    give_back(zone, head, at, Order{0}, Place::fitting);
+  }
+  return Done{};
+}
+
+}  // namespace quarry::buddy

@@ -1,0 +1,118 @@
+// quarry/buddy/zone_pages.hpp: what a policy is: how the free pages of one zone are kept and which are chosen.
+//
+//   PageAllocator     requests, zonelists, watermarks, per-CPU lists, areas, misuse: the same for all policies
+//        |
+//   ZonePages         give() ---> | free pages of one zone | ---> take(), take_other()
+//                                  linux_zone.hpp, compact_zone.hpp
+#pragma once
+
+#include <concepts>
+
+#include "quarry/base/range.hpp"
+#include "quarry/base/result.hpp"
+#include "quarry/buddy/law.hpp"
+#include "quarry/buddy/request.hpp"
+#include "quarry/page/metadata_source.hpp"
+
+namespace quarry::buddy {
+
+// Where a block is put among those of its size, as far as a policy keeps an order.
+enum class Place : std::uint8_t {
+  fitting,  // by the policy's rule for pages that are freed
+  head,     // so that it is taken next
+  tail,     // so that it is taken last
+};
+
+// Whether pageblocks have types at all. Linux groups unless the machine is smaller than one pageblock for
+// each migrate type ("page_group_by_mobility_disabled").
+enum class Grouping : std::uint8_t { by_mobility, none };
+
+// Whether a fallback may leave pageblocks of mixed types behind (the inverse of ALLOC_NOFRAGMENT).
+enum class Mixing : std::uint8_t { avoid, allow };
+
+// What take_other() looks for.
+struct Wanted {
+  Order order;
+  MigrateType type;
+  Mixing mixing = Mixing::allow;
+  Grouping grouping = Grouping::by_mobility;
+};
+
+// A free block: where it starts and how large it is.
+struct FreeBlock {
+  Pfn page;
+  Order order;
+  friend constexpr bool operator==(const FreeBlock&, const FreeBlock&) noexcept = default;
+};
+
+// Pages of one pageblock, when its free ones changed their type.
+struct Moved {
+  std::uint64_t free, movable;  // free ones, and those in use that could be moved
+};
+
+// What happened inside, for statistics.
+struct Tally {
+  std::uint64_t splits = 0, merges = 0, fallbacks = 0;
+};
+
+// Where a zone stands and what it may take memory from, at init().
+template <class Map>
+struct ZoneSetup {
+  Map& map;
+  PfnRange span;
+  std::uint32_t zone = 0;        // index into Layout::zones
+  std::uint32_t first_part = 0;  // the numbers that its descriptors carry begin here
+  NodeId node{};
+  page::MetadataSource source;
+};
+
+// Descriptors: give() is told the block's; it and its tails say nothing afterwards, or what the policy writes for a
+// free block. take() writes "allocated, of the asked order and type" into the one of the block it hands out.
+template <class Z, class Watcher>
+concept ZonePages =
+    requires(Z& z, const Z& c, typename Z::Descriptor& head, const ZoneSetup<typename Z::Map>& setup,
+             Pfn page, Order order, MigrateType type, Place place, const Wanted& wanted, PfnRange span,
+             Watcher& watcher, Tally& tally) {
+      // How many part numbers a zone of that span needs.
+      { Z::parts_for(span) } noexcept -> std::same_as<std::uint32_t>;
+      // Errors    no_memory: the source has none.
+      { z.init(setup) } noexcept -> std::same_as<Result<Done>>;
+
+      // The part number that descriptors of `page` carry.
+      { c.part_of(page) } noexcept -> std::same_as<unsigned>;
+      // Whether the descriptor of a free block says that it is free. If not, it says nothing.
+      { Z::kMarksHeads } -> std::convertible_to<bool>;
+
+      // Makes 2^order pages free. `type` is that of their pageblock. Merges with free buddies; blocks of whole
+      // pageblocks stay apart from those of a special type.
+      { z.give(head, page, order, type, place, watcher, tally) } noexcept -> std::same_as<void>;
+      // Hands out a block of exactly `order` out of the free pages of `from`, to be used as `type`.
+      //
+      // Errors    no_memory: there is none.
+      { z.take(order, type, type, watcher, tally) } noexcept -> std::same_as<Result<Pfn>>;
+      // The same from other ordinary types than the wanted one, whose pageblocks may change their type with it.
+      { z.take_other(wanted, watcher, tally) } noexcept -> std::same_as<Result<Pfn>>;
+
+      // One bit for each order of which a block of that type is free.
+      { c.orders(type) } noexcept -> std::same_as<std::uint32_t>;
+      { c.blocks(order, type) } noexcept -> std::same_as<std::uint64_t>;
+      // The free block that `page` lies in. Errors    not_found: the page is not free.
+      { c.block_of(page) } noexcept -> std::same_as<Result<FreeBlock>>;
+      // A free page of that type, of the smallest block. Errors    not_found: there is none.
+      { c.first_of(type) } noexcept -> std::same_as<Result<Pfn>>;
+      // The type among whose free pages a free block stands.
+      { c.listed_as(page) } noexcept -> std::same_as<MigrateType>;
+
+      // The free pages of the pageblock around `page` become those of `type`. The pageblock's own type, which
+      // the memory map has, is the caller's to set.
+      { z.retype(page, type) } noexcept -> std::same_as<Moved>;
+      // No free block lies on both sides of `page` afterwards.
+      { z.cut(page) } noexcept -> std::same_as<void>;
+      // Takes exactly this free block out; its descriptor is the caller's to write.
+      { z.pull(FreeBlock{page, order}) } noexcept -> std::same_as<void>;
+
+      // Tries the laws of the free blocks, one by one.
+      { c.audit() } noexcept -> std::same_as<Finding>;
+    };
+
+}  // namespace quarry::buddy
