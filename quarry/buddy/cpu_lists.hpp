@@ -24,8 +24,11 @@ class CpuLists {
   static constexpr unsigned kSmallOrders = 4;  // up to 3, PAGE_ALLOC_COSTLY_ORDER
   static constexpr unsigned kLists = page::kOrdinaryTypes * kSmallOrders + 1;
 
+  // Whole pageblocks where one entry of a page table's second level maps them: huge pages are asked for often.
+  static constexpr bool kKeepsPageblocks = G.pageblock_order_ == G.page_shift_ - 3;
+
   static constexpr bool keeps(Order order) noexcept {
-    return order.raw() < kSmallOrders || order == G.pageblock_order();
+    return order.raw() < kSmallOrders || (kKeepsPageblocks && order == G.pageblock_order());
   }
   // The list of an order that is kept and an ordinary type. Whole pageblocks share one.
   static constexpr unsigned list_of(Order order, MigrateType type) noexcept {
