@@ -40,7 +40,7 @@ int run_boot(const BootOptions& options) {
 
   if (options.show_flow) return list_steps(machine->kernel.arch, options);
   EventLog log;
-  const auto report = boot_machine(*machine, options.mode, log, options.early);
+  const auto report = boot_machine(*machine, options.mode, log, options.early, pages_runner(options.policy));
   // What was decided until a boot failed is just what one wants to see.
   if (!options.observe_file.empty()) {
     if (const auto problem = write_output(options.observe_file, log.json_lines())) return complain(*problem);

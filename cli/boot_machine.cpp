@@ -118,7 +118,7 @@ std::vector<PhysRange> ram_in(const BootReport& report) {
 }  // namespace
 
 lnx::Expected<BootReport> boot_machine(const lnx::MachineDescription& description, Mode mode, EventLog& log,
-                                       boot::EarlyChoice choice) {
+                                       boot::EarlyChoice choice, const PagesRunner& pages) {
   const bool is_native = mode == Mode::native;
   boot::Machine machine = description.machine();
   // Linux's own limits bind Linux: native mode has no table that could be full, and x86_64 itself has 52 bits.
@@ -158,7 +158,7 @@ lnx::Expected<BootReport> boot_machine(const lnx::MachineDescription& descriptio
   const auto metadata = is_native ? tables.source() : memory::metadata_outside(outside.arena());
   std::optional<AsLinux> as_linux;
   if (!is_native) as_linux.emplace(AsLinux{description, allocations});
-  const PagesRun run = run_pages(*early.value(), ram, metadata, as_linux, log, report);
+  const PagesRun run = pages(*early.value(), ram, metadata, as_linux, log, report);
   if (!run.is_known) {
     return lnx::Problem{
         lnx::ExitStatus::cannot_boot,

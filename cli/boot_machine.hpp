@@ -3,6 +3,7 @@
 
 #include "cli/boot_report.hpp"
 #include "cli/event_log.hpp"
+#include "cli/run_pages.hpp"
 #include "linux/description.hpp"
 #include "linux/problem.hpp"
 
@@ -20,6 +21,7 @@ enum class Mode {
 // Errors    cannot_boot: which stage stopped and why, with the largest hole. malformed_input: what the
 //           description holds is no tree or map after all.
 lnx::Expected<BootReport> boot_machine(const lnx::MachineDescription& machine, Mode mode, EventLog& log,
-                                       boot::EarlyChoice early = boot::EarlyChoice::memblock);
+                                       boot::EarlyChoice early = boot::EarlyChoice::memblock,
+                                       const PagesRunner& pages = pages_runner());
 
 }  // namespace quarry::cli

@@ -44,14 +44,21 @@ void BootArguments::add_to(CLI::App& boot) {
   boot.add_option("MACHINE", options_.machine,
                   "a device tree, a kernel's boot log, a case directory, 'host', a built-in name, or '-'")
       ->option_text(fmt::format("[{}]", lnx::kDefaultMachine));
+  add_mode_options(boot);
+  add_machine_options(boot);
+  add_output_options(boot);
+}
+
+void BootArguments::add_mode_options(CLI::App& boot) {
   boot.add_flag("--native", words_.native,
                 "the library's own metadata in RAM instead of Linux's allocations");
   add_choice<boot::EarlyChoice>(
       boot, "--early", options_.early,
       {{"memblock", boot::EarlyChoice::memblock}, {"bootmem", boot::EarlyChoice::bootmem}},
       "who allocates once nodes are known: memblock or bootmem");
-  add_machine_options(boot);
-  add_output_options(boot);
+  add_choice<PolicyChoice>(boot, "--policy", options_.policy,
+                           {{"linux", PolicyChoice::linux_policy}, {"compact", PolicyChoice::compact}},
+                           "which free block is chosen: linux or compact");
 }
 
 void BootArguments::add_machine_options(CLI::App& boot) {

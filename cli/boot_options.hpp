@@ -17,6 +17,8 @@ namespace quarry::cli {
 class BootArguments {
  public:
   void add_to(CLI::App& boot);
+  // Only those that say how it boots, for a command that has other options.
+  void add_mode_options(CLI::App& command);
   // Only those that say more of a machine, for a command that has other options.
   void add_machine_options(CLI::App& command);
   // After the parse. What makes no sense is told in one line; then the options are not to be used.

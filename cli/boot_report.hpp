@@ -116,6 +116,21 @@ struct StepEntry {
   std::string about;
 };
 
+// A zone at a moment of the hand-over. Units: pages.
+struct TimelineZone {
+  int node = 0;
+  std::string zone;
+  std::uint64_t managed = 0, cma = 0, free = 0;
+};
+
+// What the page allocator had after one step of the hand-over. Units: pages.
+struct TimelineEntry {
+  std::string step, function;  // in our words, and the Linux function that it stands for
+  std::uint64_t given = 0;     // by this step
+  std::uint64_t total = 0, free = 0, cma = 0;
+  std::vector<TimelineZone> zones;  // the populated ones, in order
+};
+
 // A self-test of the allocators on the booted machine: what was allocated and freed through them.
 struct ExerciseEntry {
   std::string what;  // "page pairs, order 0 to 10", "kmalloc, 8 B to 16 KiB"
@@ -143,6 +158,7 @@ struct BootReport {
   std::vector<ResourceEntry> iomem;
   std::vector<LedgerEntry> ledger;  // sums to ram_bytes
   std::vector<StepEntry> steps;
+  std::vector<TimelineEntry> timeline;
   std::vector<ExerciseEntry> exercises;
   std::vector<std::string> notes;    // what a person should know: guesses, refusals, what is not modelled
   std::vector<std::string> sources;  // `host`: what could be read, and what could not and why

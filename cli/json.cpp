@@ -73,6 +73,23 @@ Json bootmem(const BootmemEntry& entry) {
               {"blocks", entry.blocks}};
 }
 
+Json moment(const TimelineEntry& entry) {
+  const auto zone = [](const TimelineZone& of) {
+    return Json{{"node", of.node},
+                {"zone", of.zone},
+                {"managed_pages", of.managed},
+                {"cma_pages", of.cma},
+                {"free_pages", of.free}};
+  };
+  return Json{{"step", entry.step},
+              {"function", entry.function},
+              {"given_pages", entry.given},
+              {"total_pages", entry.total},
+              {"free_pages", entry.free},
+              {"cma_pages", entry.cma},
+              {"zones", list(entry.zones, zone)}};
+}
+
 Json reserved_node(const ReservedNode& entry) {
   Json object{{"name", entry.name}, {"base", exact(entry.range.begin)}, {"size", exact(entry.range.size())}};
   object["flags"] = entry.flags;
@@ -132,6 +149,7 @@ std::string to_json(const BootReport& report) {
                     {"mem_total_kib", report.mem_total_kib},
                     {"cma_total_kib", report.cma_total_kib},
                     {"high_total_kib", report.high_total_kib}};
+  root["timeline"] = list(report.timeline, moment);
   if (report.bootmem) root["bootmem"] = bootmem(*report.bootmem);
   // Names come out of trees and command lines: what is not UTF-8 there is replaced.
   return root.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";

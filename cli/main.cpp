@@ -11,6 +11,7 @@
 #include "cli/compare_command.hpp"
 #include "cli/output.hpp"
 #include "cli/replay_command.hpp"
+#include "cli/shell_command.hpp"
 
 namespace quarry::cli {
 namespace {
@@ -31,9 +32,8 @@ constexpr const char* kExamples = R"(Examples:
 
 Exit status: 0 done, 1 a finding, 2 unusable arguments, 3 malformed input, 4 the machine cannot boot.)";
 
-// Commands and options of the tool's contract that this version has not got. They say so instead of guessing.
-constexpr std::array kLaterCommands = {"where", "diff", "solve", "lint", "report", "sysroot", "shell"};
-constexpr std::array kLaterOptions = {"--policy"};
+// Commands of the tool's contract that this version has not got. They say so instead of guessing.
+constexpr std::array kLaterCommands = {"where", "diff", "solve", "lint", "report", "sysroot"};
 
 int refuse(const std::string& text) { return complain({lnx::ExitStatus::bad_arguments, text}); }
 
@@ -42,13 +42,6 @@ std::optional<std::string> later_word(int count, const char* const* words) {
   for (const char* const command : kLaterCommands) {
     if (count > 1 && std::string_view{words[1]} == command)
       return fmt::format("the command '{}' is not in this version; 'quarry --help' lists what is", command);
-  }
-  for (int i = 1; i < count; ++i) {
-    const std::string_view word = words[i];
-    for (const std::string_view option : kLaterOptions) {
-      if (word == option || (word.starts_with(option) && word.substr(option.size()).starts_with('=')))
-        return fmt::format("the option '{}' is not in this version", option);
-    }
   }
   return std::nullopt;
 }
@@ -102,6 +95,28 @@ CLI::App* add_compare(CLI::App& app, CompareOptions& options, BootArguments& mac
   return compare;
 }
 
+// `quarry shell`; what more there is to say of the machine comes with `machine`.
+CLI::App* add_shell(CLI::App& app, ShellOptions& options, BootArguments& machine) {
+  auto* const shell =
+      app.add_subcommand("shell", "boot a machine, then a prompt: alloc_pages, kmalloc, buddyinfo, …");
+  shell->footer(kShellExamples);
+  shell->add_option("MACHINE", options.machine, "what boots, as for boot")
+      ->option_text(fmt::format("[{}]", lnx::kDefaultMachine));
+  machine.add_mode_options(*shell);
+  machine.add_machine_options(*shell);
+  add_choice<Colour>(*shell, "--color", options.colour,
+                     {{"auto", Colour::automatic}, {"always", Colour::always}, {"never", Colour::never}}, "");
+  return shell;
+}
+
+int start_shell(ShellOptions& options, BootArguments& machine) {
+  if (const auto bad = machine.check()) return refuse(*bad);
+  const BootOptions& booted = machine.options();
+  options.describe = booted.describe;
+  options.mode = booted.mode, options.early = booted.early, options.policy = booted.policy;
+  return run_shell(options);
+}
+
 int run(int count, const char* const* words) {
   if (const auto later = later_word(count, words)) return refuse(*later);
   CLI::App app{
@@ -122,6 +137,10 @@ int run(int count, const char* const* words) {
   BootArguments compared_machine;
   const auto* const compare = add_compare(app, compare_options, compared_machine);
 
+  ShellOptions shell_options;
+  BootArguments shell_machine;
+  const auto* const shell = add_shell(app, shell_options, shell_machine);
+
   if (const auto unknown = unknown_command(app, count, words)) return refuse(*unknown);
   try {
     app.parse(count, words);
@@ -136,6 +155,7 @@ int run(int count, const char* const* words) {
     compare_options.describe = compared_machine.options().describe;
     return run_compare(compare_options);
   }
+  if (shell->parsed()) return start_shell(shell_options, shell_machine);
   if (!boot->parsed()) {
     fmt::print("{}", app.help());
     return 0;

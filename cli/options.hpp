@@ -20,6 +20,7 @@ struct BootOptions {
   lnx::DescribeOptions describe;
   Mode mode = Mode::linux_mode;
   boot::EarlyChoice early = boot::EarlyChoice::memblock;
+  PolicyChoice policy = PolicyChoice::linux_policy;
   Format format = Format::text;
   Colour colour = Colour::automatic;
   ShownStage stage = ShownStage::all;

@@ -2,15 +2,18 @@
 #pragma once
 
 #include <algorithm>
+#include <deque>
 #include <optional>
 
 #include "cli/ledger_parts.hpp"
 #include "cli/run_pages.hpp"
 #include "cli/snapshot.hpp"
 #include "cli/text.hpp"
-#include "host/paged_host.hpp"
+#include "cli/timeline.hpp"
+#include "host/many_core_host.hpp"
 #include "linux/deferred_pages.hpp"
 #include "linux/initcall_watermarks.hpp"
+#include "quarry/buddy/page_allocator_impl.hpp"
 #include "quarry/memory/bring_up.hpp"
 #include "quarry/memory/exercise.hpp"
 #include "quarry/view/memory_line.hpp"
@@ -20,10 +23,10 @@
 
 namespace quarry::cli {
 
-template <Geometry G>
+template <Geometry G, class Policy = buddy::LinuxPolicy>
 class PagesStage {
  public:
-  using System = memory::PageSystem<G, hosted::PagedHost>;
+  using System = memory::PageSystem<G, hosted::ManyCoreHost, buddy::NoObserver, Policy>;
 
   // All that is given outlives this. Without `as_linux` the sizes and moments are the library's own.
   PagesStage(memory::EarlySystem& early, hosted::PagedRam& ram, page::MetadataSource metadata,
@@ -33,7 +36,9 @@ class PagesStage {
         ram_{ram},
         log_{log},
         report_{report},
-        system_{early, hosted::PagedHost{ram}, metadata, config()} {}
+        timeline_{early},
+        cores_{.count = early.machine().cpus},
+        system_{early, hosted::ManyCoreHost{ram, cores_}, metadata, config()} {}
 
   Result<Done> run() {
     auto done = memory::bring_up(early_, system_, reached_, {this, &PagesStage::after});
@@ -42,19 +47,37 @@ class PagesStage {
     exercise(memory::exercise_kmalloc(system_));
     exercise(memory::exercise_cache(system_));
     read_end();
+    report_.timeline = timeline_.take();
     return done;
   }
   memory::Stage reached() const { return reached_; }
 
  private:
-  memory::PageConfig config() const {
+  memory::PageConfig config() {
     memory::PageConfig config;
+    config.moments = {this, [](void* self, const memory::Moment& moment) noexcept {
+                        static_cast<PagesStage*>(self)->moment(moment);
+                      }};
     // Whole free sections of a machine that is too large to describe at once wait until they are needed.
     config.allocator.hand_over = buddy::HandOver::deferred;
     config.packing.cpus = early_.machine().cpus;
     const boot::Arch arch = early_.machine().arch;
     config.packing.kmalloc_align = arch == boot::Arch::arm64 ? 128 : arch == boot::Arch::arm ? 64 : 8;
     return config;
+  }
+
+  // Linux computes the watermarks once more when khugepaged starts. Kernels that defer pages have no bootmem.
+  void moment(const memory::Moment& moment) {
+    using Step = memory::HandOverStep;
+    if (moment.step == Step::low_memory && linux_ && early_.bootmem() == nullptr &&
+        linux_->machine.kernel.has("CONFIG_DEFERRED_STRUCT_PAGE_INIT"))
+      timeline_.expect_deferred(lnx::deferred_pages_of_nodes(early_));
+    if (moment.step == Step::used && linux_) {
+      const auto marks = lnx::initcall_marks(lnx::managed_zones(early_), linux_->machine.kernel,
+                                             linux_->machine.command_line);
+      system_.allocator().set_min_free(marks.min_free_kib);
+    }
+    timeline_.add(moment, [this](std::uint32_t zone) { return system_.allocator().free_pages_of(zone); });
   }
 
   static void after(void* self, memory::Stage stage) noexcept {
@@ -72,11 +95,16 @@ class PagesStage {
   }
 
   std::vector<view::CountedZone> counted() {
+    on_core_.clear();
     std::vector<view::CountedZone> zones;
     const auto& layout = early_.layout();
     for (std::uint32_t i = 0; i < layout.zones.size(); ++i) {
       if (!layout.zones[i].is_populated()) continue;
-      zones.push_back({layout.zones[i].node, layout.zones[i].type, system_.allocator().stats(i)});
+      zones.push_back({layout.zones[i].node, layout.zones[i].type, system_.allocator().stats(i), {}});
+      on_core_.emplace_back();
+      for (unsigned core = 0; core < system_.allocator().core_count(); ++core)
+        on_core_.back().push_back(system_.allocator().pages_on(i, core));
+      zones.back().on_core = on_core_.back();
     }
     return zones;
   }
@@ -212,6 +240,9 @@ class PagesStage {
   hosted::PagedRam& ram_;
   const EventLog& log_;
   BootReport& report_;
+  TimelineReader timeline_;
+  hosted::SimulatedCores cores_;
+  std::deque<std::vector<PageCount>> on_core_;  // of what counted() gave last
   System system_;
   memory::Stage reached_ = memory::Stage::early;
   std::vector<std::vector<std::uint64_t>> handover_;  // by populated zone

@@ -1,10 +1,12 @@
 // cli/run_pages.hpp: the stages behind the boot flow, on a machine of any page size, into the report.
 #pragma once
 
+#include <functional>
 #include <optional>
 
 #include "cli/boot_report.hpp"
 #include "cli/event_log.hpp"
+#include "cli/policy.hpp"
 #include "host/paged_host.hpp"
 #include "linux/description.hpp"
 #include "linux/linux_allocations.hpp"
@@ -27,6 +29,12 @@ struct PagesRun {
 // Brings `early` up to kmalloc, exercises what is then there and reads it into `report`. Without `as_linux`
 // the sizes and moments are the library's own.
 PagesRun run_pages(memory::EarlySystem& early, hosted::PagedRam& ram, page::MetadataSource metadata,
-                   std::optional<AsLinux> as_linux, const EventLog& log, BootReport& report);
+                   std::optional<AsLinux> as_linux, const EventLog& log, BootReport& report,
+                   PolicyChoice policy = PolicyChoice::linux_policy);
+
+// Who runs these stages: run_pages(), or somebody who does more with the machine while it is there.
+using PagesRunner = std::function<PagesRun(memory::EarlySystem&, hosted::PagedRam&, page::MetadataSource,
+                                           std::optional<AsLinux>, const EventLog&, BootReport&)>;
+PagesRunner pages_runner(PolicyChoice policy = PolicyChoice::linux_policy);
 
 }  // namespace quarry::cli

@@ -11,6 +11,7 @@
 #include "cli/lists.hpp"
 #include "cli/picture.hpp"
 #include "cli/sizes.hpp"
+#include "cli/timeline.hpp"
 
 namespace quarry::cli {
 namespace {
@@ -199,6 +200,8 @@ class Writer {
   void buddy() {
     section("buddy: free pages by order");
     text_ += report_.texts.memory_line;
+    heading("hand-over, step by step (pages)");
+    list(timeline_lines(report_.timeline, style_));
     heading("/proc/buddyinfo");
     text_ += listed_text(report_.texts.buddyinfo, style_);
     heading("/proc/pagetypeinfo");

@@ -47,13 +47,14 @@ find_package(ZLIB REQUIRED)
 find_package(LibLZMA REQUIRED)
 find_library(QUARRY_LZ4 lz4 REQUIRED)
 find_library(QUARRY_ZSTD zstd REQUIRED)
+find_library(QUARRY_EDIT edit REQUIRED)  # the shell's line editor
 quarry_hosted(quarry_host host quarry_lib)
 quarry_hosted(quarry_linux linux quarry_host fmt::fmt nlohmann_json::nlohmann_json
   ZLIB::ZLIB LibLZMA::LibLZMA ${QUARRY_LZ4} ${QUARRY_ZSTD})
 if(EXISTS "${PROJECT_SOURCE_DIR}/linux/builtin")
   quarry_embed(quarry_linux "${PROJECT_SOURCE_DIR}/linux/builtin")
 endif()
-quarry_hosted(quarry_cli cli quarry_linux CLI11::CLI11)
+quarry_hosted(quarry_cli cli quarry_linux CLI11::CLI11 ${QUARRY_EDIT})
 
 quarry_precompile(quarry_linux <algorithm> <map> <optional> <string> <vector> <fmt/format.h> <nlohmann/json.hpp>)
 quarry_precompile(quarry_cli REUSE_FROM quarry_linux)

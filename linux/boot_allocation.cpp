@@ -33,10 +33,11 @@ Result<Done> give_back(boot::State& state, PhysRange range, const Purpose& purpo
   return state.allocator.free(range, purpose.owner);
 }
 
-Result<Done> give_back_later(boot::State& state, PhysRange range, TextView owner,
-                             boot::GivenBack::As as) noexcept {
+Result<Done> give_back_later(boot::State& state, PhysRange range, TextView owner, boot::GivenBack::As as,
+                             boot::GivenBack::When when) noexcept {
   if (range.empty()) return Done{};
-  const auto pushed = state.given_back.push(state.arena, {.range = range, .owner = owner, .as = as});
+  const auto pushed =
+      state.given_back.push(state.arena, {.range = range, .owner = owner, .as = as, .when = when});
   if (!pushed) return pushed.error();
   return Done{};
 }

@@ -36,7 +36,8 @@ Result<Done> give_back(boot::State& state, PhysRange range, const Purpose& purpo
 //
 // Errors    no_room: the arena is used up.
 Result<Done> give_back_later(boot::State& state, PhysRange range, TextView owner,
-                             boot::GivenBack::As as = boot::GivenBack::As::free) noexcept;
+                             boot::GivenBack::As as = boot::GivenBack::As::free,
+                             boot::GivenBack::When when = boot::GivenBack::When::at_the_end) noexcept;
 
 constexpr Bytes rounded_up(Bytes size, Bytes to) noexcept {
   return Bytes{(size.raw + to.raw - 1) & ~(to.raw - 1)};

@@ -1,7 +1,6 @@
 #include "linux/deferred_pages.hpp"
 
 #include <algorithm>
-#include <vector>
 
 namespace quarry::lnx {
 namespace {
@@ -61,20 +60,32 @@ class Deferral {
 
 }  // namespace
 
-PageCount deferred_free_pages(const memory::EarlySystem& early) {
+std::vector<PageCount> deferred_pages_of_nodes(const memory::EarlySystem& early) {
   const boot::Machine& machine = early.machine();
   const PageSize page = machine.geometry.page_size();
-  if (machine.geometry.is_flat()) return PageCount{0};
+  const auto& nodes = early.layout().nodes;
+  std::vector<PageCount> deferred(nodes.size());
+  if (machine.geometry.is_flat()) return deferred;
   Deferral deferral{early.layout(), machine.geometry.section_pages().raw};
   for (const early::Region& region : early.memblock().memory().view())
     deferral.bring_up(PfnRange::inside(region.range(), page), region.node);
-  PageCount deferred, free;
   for (const early::MemoryRange& range : early.memblock().free_ranges()) {
     const PfnRange pages = PfnRange::inside(range.range, page);
     const Pfn begin = std::max(pages.begin(), deferral.first_of(range.node));
-    if (begin < pages.end()) deferred.raw += (pages.end() - begin).raw;
-    free.raw += pages.size().raw;
+    if (begin >= pages.end()) continue;
+    for (std::size_t i = 0; i < nodes.size(); ++i)
+      if (nodes[i].id == range.node) deferred[i].raw += (pages.end() - begin).raw;
   }
+  return deferred;
+}
+
+PageCount deferred_free_pages(const memory::EarlySystem& early) {
+  const boot::Machine& machine = early.machine();
+  if (machine.geometry.is_flat()) return PageCount{0};
+  PageCount deferred, free;
+  for (const PageCount pages : deferred_pages_of_nodes(early)) deferred.raw += pages.raw;
+  for (const early::MemoryRange& range : early.memblock().free_ranges())
+    free.raw += PfnRange::inside(range.range, machine.geometry.page_size()).size().raw;
   const std::uint64_t tables =
       machine.limits.phys_bits > kFourLevelBits ? kVmallocTablesOfFive : kVmallocTables;
   if (machine.arch == boot::Arch::x86_64) deferred.raw += std::min(free.raw - deferred.raw, tables);

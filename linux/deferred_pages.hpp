@@ -7,6 +7,8 @@
 // Source    Linux 6.1, mm/page_alloc.c, "defer_init", "memblock_free_pages" (behaviour).
 #pragma once
 
+#include <vector>
+
 #include "quarry/memory/early_system.hpp"
 
 namespace quarry::lnx {
@@ -14,5 +16,8 @@ namespace quarry::lnx {
 // Pages of memblock's free ranges that such a kernel does not count as free in its "Memory:" line: those without a
 // descriptor yet, and on x86_64 those that vmalloc's page tables took. After the zones are cut.
 PageCount deferred_free_pages(const memory::EarlySystem& early);
+
+// Of those the ones without a descriptor yet, for each node in the layout's order; they lie in its highest zone.
+std::vector<PageCount> deferred_pages_of_nodes(const memory::EarlySystem& early);
 
 }  // namespace quarry::lnx

@@ -87,12 +87,12 @@ std::vector<ManagedZone> managed_zones(const memory::EarlySystem& early) {
       if (!has_numa || free.node == zone.node)
         pages.raw += common(PfnRange::inside(free.range, page), zone.span());
     for (const boot::CmaArea& area : early.state().cma) pages.raw += pages_in(early, zone, area.range).raw;
-    // Patched code's list of locks comes back before initcalls, gigantic pages count from among them on.
+    // What only the boot needed comes back before initcalls, gigantic pages count from among them on.
     PageCount used;
     for (const boot::GivenBack& given : early.state().given_back) {
       const PageCount in_zone = pages_in(early, zone, given.range);
       if (given.as == boot::GivenBack::As::used) used.raw += in_zone.raw;
-      if (std::string_view{given.owner.data(), given.owner.size()}.starts_with("SMP alternatives"))
+      if (given.as == boot::GivenBack::As::free && given.when == boot::GivenBack::When::before_areas)
         pages.raw += in_zone.raw;
     }
     managed.push_back({zone.node, zone.type, pages, PageCount{pages.raw + used.raw}});

@@ -16,7 +16,8 @@ from cli_compare_checks import check_compare, check_comparisons
 from cli_harness import BUILTINS, CORPUS, TOOL, boot, log, refused, report
 from cli_kernel_checks import check_kernels
 from cli_schema import BOOTMEM, SCHEMA
-from cli_schema import bootmem_problem, ledger_problem, mismatch, nodes_problem, owners_problem, replay_problem
+from cli_schema import bootmem_problem, ledger_problem, mismatch, nodes_problem, owners_problem, replay_problem, timeline_problem
+from cli_shell_checks import check_shell
 from cli_tree_checks import check_trees
 
 
@@ -31,8 +32,9 @@ def machine_problem(machine, *options):
         return "no quarry.boot/1"
     if "bootmem" in options:
         return (mismatch(j, dict(SCHEMA, bootmem=BOOTMEM)) or bootmem_problem(j) or ledger_problem(j)
-                or nodes_problem(j) or owners_problem(j) or replay_problem(j, lines))
-    return mismatch(j, SCHEMA) or ledger_problem(j) or nodes_problem(j) or owners_problem(j) or replay_problem(j, lines)
+                or nodes_problem(j) or owners_problem(j) or replay_problem(j, lines) or timeline_problem(j))
+    return (mismatch(j, SCHEMA) or ledger_problem(j) or nodes_problem(j) or owners_problem(j) or replay_problem(j, lines)
+            or timeline_problem(j))
 
 
 def check_machines():
@@ -159,3 +161,4 @@ check_large()
 check_terminal()
 check_comparisons()
 check_compare()
+check_shell()

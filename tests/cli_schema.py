@@ -23,6 +23,9 @@ SCHEMA = {
     "iomem": [RESOURCE],
     "ledger": [{"owner": str, "bytes": int}],
     "totals": {"ram_bytes": int, "mem_total_kib": int, "cma_total_kib": int, "high_total_kib": int},
+    "timeline": [{"step": str, "function": str, "given_pages": int, "total_pages": int, "free_pages": int,
+                  "cma_pages": int, "zones": [{"node": int, "zone": str, "managed_pages": int, "cma_pages": int,
+                                               "free_pages": int}]}],
 }
 
 
@@ -67,6 +70,19 @@ def ledger_problem(j):
     if managed != 1024 * j["totals"]["mem_total_kib"]:
         return f"free, given back, contiguous and gigantic are {managed} bytes, MemTotal is {j['totals']['mem_total_kib']} KiB"
     return ""
+
+
+def timeline_problem(j):
+    total = 0
+    for moment in j["timeline"]:
+        total += moment["given_pages"]
+        zones = moment["zones"]
+        sums = [sum(z[key] for z in zones) for key in ("managed_pages", "free_pages", "cma_pages")]
+        if [total, moment["free_pages"], moment["cma_pages"]] != sums or moment["total_pages"] != total:
+            return f"after {moment['step']} the pages do not add up"
+    last = [(z["node"], z["zone"], z["managed_pages"], z["cma_pages"]) for z in j["timeline"][-1]["zones"]]
+    ends = [(n["id"], z["name"], z["managed_pages"], z["cma_pages"]) for n in j["nodes"] for z in n["zones"]]
+    return "" if last == ends else "the last moment is not the end"
 
 
 def nodes_problem(j):

@@ -88,7 +88,8 @@ shows '--flow of arm64' '^ +[0-9]+  arm64_memblock_init '
 refuses 2 'no command' bogus
 refuses 2 "quarry boot board.dtb" board.dtb
 refuses 2 'not in this version' solve
-refuses 2 '--policy' boot --policy compact
+refuses 2 'linux or compact' boot --policy=best
+shows '--policy compact' '^ ' boot --policy compact
 refuses 2 'memblock or bootmem' boot --early=bitmap
 refuses 2 '--bogus' boot --bogus
 refuses 2 'extra' boot pc-2g extra

@@ -117,9 +117,15 @@ struct GivenBack {
     free,  // free pages
     used,  // pages that count as managed, and that their owner keeps (gigantic pages)
   };
+  enum class When : std::uint8_t {
+    before_areas,  // before contiguous areas are activated and watermarks computed
+    with_initrd,
+    at_the_end,  // after init memory
+  };
   PhysRange range;
   TextView owner;
-  As as = As::free;
+  As as = As::free;              // used pages count from right after the watermarks on
+  When when = When::at_the_end;  // of free pages
 };
 
 // Something worth saying that no result shows. `printed` is what the kernel would print, in our words.

@@ -110,7 +110,8 @@ bool PageAllocator<G, W, Policy, C>::has_block(const ZoneState& zone, const Sear
   std::uint32_t mask = pages.orders(MigrateType::unmovable) | pages.orders(MigrateType::movable) |
                        pages.orders(MigrateType::reclaimable);
   if (search.cma) mask |= pages.orders(MigrateType::cma);
-  if (search.is_urgent()) mask |= pages.orders(MigrateType::highatomic);
+  // Single pages are never taken from there.
+  if (search.is_urgent() && search.order != Order{0}) mask |= pages.orders(MigrateType::highatomic);
   return mask >> search.order.raw() != 0;
 }
 

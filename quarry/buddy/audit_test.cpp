@@ -1,26 +1,9 @@
-#include "quarry/buddy/test_machine.hpp"
+#include "quarry/buddy/test_state.hpp"
 #include "tests/test.hpp"
 
 namespace quarry::buddy {
 
 using zones::ZoneType;
-
-// Reaches where nobody else may, to break one law at a time.
-class Saboteur {
- public:
-  template <class A>
-  static auto& part(A& allocator) {
-    return allocator.free_[2].parts_[0];
-  }
-  template <class A>
-  static ZoneState& zone(A& allocator, std::uint32_t index) {
-    return allocator.zones_[index];
-  }
-  template <class P>
-  static void set_mask(P& part, MigrateType type, std::uint32_t mask) {
-    part.masks_[page::index_of(type)] = mask;
-  }
-};
 
 namespace {
 

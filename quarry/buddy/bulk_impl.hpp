@@ -17,6 +17,7 @@ std::size_t PageAllocator<G, W, Policy, C>::alloc_pages_bulk(std::span<Pfn> page
     const ZoneState& preferred = zones_[zonelist.front().zone];
     Search what = search_for(Order{0}, request, preferred);
     what.beside = pages.size();
+    what.mixing = Mixing::allow;
     for (const zones::ZoneRef ref : zonelist) {
       ZoneState& zone = zones_[ref.zone];
       if (ref.type > what.highest || !is_above(zone, what, Mark::low)) continue;

@@ -5,6 +5,8 @@
 //   largest  [ 0  1 ]    [3] [ 4   5   6  7]  largest block: one that is no half of another
 #pragma once
 
+#include <type_traits>
+
 #include "quarry/base/bits.hpp"
 #include "quarry/base/units.hpp"
 
@@ -31,6 +33,24 @@ constexpr std::uint64_t largest_blocks(std::uint64_t word, unsigned order) noexc
   return starts & ~(larger | larger << (1u << order));
 }
 
+// How many largest blocks of each order below kWordOrder lie in a word.
+struct WordBlocks {
+  std::uint8_t counts[kWordOrder];
+};
+// A largest block of one order is two runs fewer of the order below.
+constexpr WordBlocks blocks_in(std::uint64_t word) noexcept {
+  WordBlocks blocks{};
+  if (word == 0) return blocks;
+  unsigned runs = popcount(word);
+  for (unsigned order = 0; order < kWordOrder; ++order) {
+    word &= word >> (1u << order);
+    const unsigned larger = popcount(word & kStarts[order + 1]);
+    blocks.counts[order] = static_cast<std::uint8_t>(runs - 2 * larger);
+    runs = larger;
+  }
+  return blocks;
+}
+
 }  // namespace detail
 
 // Zeroed memory says that nothing is free. Of more than eight words, a bit each says which are not zero.
@@ -39,8 +59,7 @@ class FreeBits {
  public:
   static constexpr unsigned kFrames = 1u << kPageblockOrder;
   static constexpr unsigned kWords = kFrames > 64 ? kFrames / 64 : 1;
-  static constexpr std::uint64_t kFull =
-      kFrames < 64 ? detail::low_run(kPageblockOrder & 7) : ~std::uint64_t{0};
+  static constexpr std::uint64_t kFull = kFrames < 64 ? detail::low_run(kPageblockOrder) : ~std::uint64_t{0};
 
   std::uint64_t word(unsigned index) const noexcept { return words_[index]; }
   // The first word from `index` on that is not zero; kWords when there is none.
@@ -50,7 +69,7 @@ class FreeBits {
       return index;
     } else {
       while (index < kWords) {
-        const std::uint64_t from = sums_[index >> 6] >> (index & 63);
+        const std::uint64_t from = sums_.words[index >> 6] >> (index & 63);
         if (from != 0) return index + count_trailing_zeros(from);
         index = (index | 63) + 1;
       }
@@ -86,7 +105,8 @@ class FreeBits {
     words_[index] = word;
     if constexpr (kSummed) {
       const std::uint64_t bit = std::uint64_t{1} << (index & 63);
-      sums_[index >> 6] = word != 0 ? sums_[index >> 6] | bit : sums_[index >> 6] & ~bit;
+      std::uint64_t& sum = sums_.words[index >> 6];
+      sum = word != 0 ? sum | bit : sum & ~bit;
     }
   }
   void fill() noexcept {
@@ -117,12 +137,19 @@ class FreeBits {
   // Cost      O(words).
   unsigned count() const noexcept {
     unsigned sum = 0;
-    for (unsigned index = next(0); index < kWords; index = next(index + 1)) sum += popcount(words_[index]);
+    for (const std::uint64_t word : words_) sum += popcount(word);
     return sum;
+  }
+  // Whether the sums are those of the words.
+  bool is_summed() const noexcept {
+    if constexpr (kSummed)
+      for (unsigned index = 0; index < kWords; ++index)
+        if ((sums_.words[index >> 6] >> (index & 63) & 1) != (words_[index] != 0 ? 1u : 0u)) return false;
+    return true;
   }
 
  private:
-  friend class Saboteur;  // a test breaks laws with it
+  friend class CompactSaboteur;  // a test breaks laws with it
   static constexpr bool kSummed = kWords > 8;
   bool has_words(unsigned index, unsigned order, std::uint64_t wanted) const noexcept {
     const unsigned end = index + (1u << (order - detail::kWordOrder));
@@ -137,15 +164,18 @@ class FreeBits {
     const unsigned size = 1u << order;
     for (unsigned index = next(0); index < kWords; index = next(index + 1)) {
       const unsigned at = index * 64;
-      if (is_aligned(at, size) && is_free(at, order) && order_around(at) == order) return at;
+      if ((at & (size - 1)) == 0 && is_free(at, order) && !is_free(at ^ size, order)) return at;
     }
     return kFrames;
   }
 
-  struct Nothing {};
+  struct Sums {
+    std::uint64_t words[(kWords + 63) / 64];
+  };
+  struct NoSums {};
   std::uint64_t words_[kWords];
   // law: a bit is set exactly when its word is not zero
-  std::uint64_t sums_[kSummed ? (kWords + 63) / 64 : 1];
+  [[no_unique_address]] std::conditional_t<kSummed, Sums, NoSums> sums_;
 };
 
 }  // namespace quarry::buddy

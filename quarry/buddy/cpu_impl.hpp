@@ -64,6 +64,7 @@ void PageAllocator<G, W, Policy, C>::refill(ZoneState& zone, Lists& lists, const
   }
   const unsigned list = Lists::list_of(search.order, search.type);
   ++zone.count.refills;
+  observer_.refilling(zone.index, search.order, wanted);
   for (; wanted != 0; --wanted) {
     const auto page = take_from_zone(zone, search);
     if (!page) return;
@@ -79,6 +80,8 @@ template <Geometry G, class W, class Policy, port::Cores C>
 bool PageAllocator<G, W, Policy, C>::keep_on_core(ZoneState& zone, Pfn page, Order order) noexcept {
   MigrateType type = map_->pageblock_type(page);
   if (type == MigrateType::isolate) return false;
+  if constexpr (G.pageblock_order_ + 1 < Lists::kSmallOrders)  // blocks on lists may be of several pageblocks
+    if (order > G.pageblock_order() && !is_of_one_type(page, order)) return false;
   // Contiguous areas and what is kept for urgent requests can be had back: only movable pages borrow there.
   if (!page::is_ordinary(type)) type = MigrateType::movable;
   Lists& lists = my_lists(zone);
@@ -111,6 +114,7 @@ void PageAllocator<G, W, Policy, C>::spill(ZoneState& zone, Lists& lists, std::u
                                            unsigned list) noexcept {
   std::uint64_t left = pages < lists.pages() ? pages : lists.pages();
   ++zone.count.spills;
+  observer_.spilling(zone.index, PageCount{left});
   while (left != 0) {
     while (lists.is_empty(list)) list = list + 1 < Lists::kLists ? list + 1 : 0;
     const Order order = Lists::order_of(list);

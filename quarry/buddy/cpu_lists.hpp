@@ -4,7 +4,7 @@
 //                |  | b | b | b | b | b | b |  |
 //   refill: a batch behind the last            too many: batches from the last
 //
-// A list for each ordinary type and each order up to 3, and one for whole pageblocks. The blocks are in no
+// A list for each ordinary type and each order up to 3, and two for whole pageblocks. The blocks are in no
 // free count: they are on their way.
 // Source    Linux 6.1, struct per_cpu_pages (behaviour).
 #pragma once
@@ -16,13 +16,13 @@ namespace quarry::buddy {
 
 using page::MigrateType;
 
-template <Geometry G>
+template <Geometry G, class Memory = page::MemoryMap<G>>
 class CpuLists {
  public:
-  using Map = page::MemoryMap<G>;
-  using Descriptor = page::Descriptor;
+  using Map = Memory;
+  using Descriptor = typename Map::Descriptor;
   static constexpr unsigned kSmallOrders = 4;  // up to 3, PAGE_ALLOC_COSTLY_ORDER
-  static constexpr unsigned kLists = page::kOrdinaryTypes * kSmallOrders + 1;
+  static constexpr unsigned kLists = page::kOrdinaryTypes * kSmallOrders + 2;
 
   // Whole pageblocks where one entry of a page table's second level maps them: huge pages are asked for often.
   static constexpr bool kKeepsPageblocks = G.pageblock_order_ == G.page_shift_ - 3;
@@ -30,13 +30,14 @@ class CpuLists {
   static constexpr bool keeps(Order order) noexcept {
     return order.raw() < kSmallOrders || (kKeepsPageblocks && order == G.pageblock_order());
   }
-  // The list of an order that is kept and an ordinary type. Whole pageblocks share one.
+  // The list of an order that is kept and an ordinary type. Of whole pageblocks the movable ones have one: they may
+  // be of contiguous areas. (Linux has these two since 6.11; before, an area could be lost to an unmovable block.)
   static constexpr unsigned list_of(Order order, MigrateType type) noexcept {
-    return order.raw() < kSmallOrders ? page::kOrdinaryTypes * order.raw() + page::index_of(type)
-                                      : kLists - 1;
+    if (order.raw() < kSmallOrders) return page::kOrdinaryTypes * order.raw() + page::index_of(type);
+    return type == MigrateType::movable ? kLists - 1 : kLists - 2;
   }
   static constexpr Order order_of(unsigned list) noexcept {
-    return list == kLists - 1 ? G.pageblock_order() : Order{list / page::kOrdinaryTypes};
+    return list >= kLists - 2 ? G.pageblock_order() : Order{list / page::kOrdinaryTypes};
   }
 
   std::uint64_t pages() const noexcept { return pages_; }

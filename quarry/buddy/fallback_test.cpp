@@ -132,6 +132,19 @@ TEST_ON_GEOMETRIES(fallbacks_are_tried_in_the_order_of_their_type) {
   }
 }
 
+// So that as few pageblocks as possible mix types.
+TEST_ON_GEOMETRIES(an_unmovable_request_takes_from_the_largest_block_of_another_type) {
+  using M = TestMachine<G>;
+  M machine;
+  machine.add_zone(0, ZoneType::normal, 0, 2);
+  expect(static_cast<bool>(machine.start()));
+  auto& allocator = machine.allocator;
+  expect(static_cast<bool>(allocator.release({Pfn{8}, Pfn{16}})));
+  expect(static_cast<bool>(allocator.release(M::blocks(1, 2))));
+  expect_equal(allocator.alloc_pages(Order{0}, kUnmovable).value(), Pfn{M::kBlock});
+  expect_equal(allocator.alloc_pages(Order{0}, kMovable).value(), Pfn{8});
+}
+
 TEST_ON_GEOMETRIES(without_grouping_every_request_is_unmovable) {
   using M = TestMachine<G>;
   M machine;

@@ -22,8 +22,31 @@ template <Geometry G, class W, class Policy, port::Cores C>
 void PageAllocator<G, W, Policy, C>::give_back(ZoneState& zone, Descriptor& head, Pfn page, Order order,
                                                Place place) noexcept {
   const MigrateType type = map_->pageblock_type(page);
+  if (order > G.pageblock_order() && !is_of_one_type(page, order)) [[unlikely]]
+    return give_back_apart(zone, page, order, place);
   count_free(zone, type, order);
   free_[zone.index].give(head, page, order, type, place, observer_, zone.count.tally);
+}
+
+// Blocks of several pageblocks may have had some of them isolated, or kept for others, while they were in use.
+template <Geometry G, class W, class Policy, port::Cores C>
+bool PageAllocator<G, W, Policy, C>::is_of_one_type(Pfn page, Order order) const noexcept {
+  const MigrateType first = map_->pageblock_type(page);
+  const Pfn end = page + order.pages();
+  for (Pfn at = page + G.pageblock_order().pages(); at < end; at = at + G.pageblock_order().pages()) {
+    const MigrateType type = map_->pageblock_type(at);
+    if (type != first && !(page::is_ordinary(type) && page::is_ordinary(first))) return false;
+  }
+  return true;
+}
+
+template <Geometry G, class W, class Policy, port::Cores C>
+void PageAllocator<G, W, Policy, C>::give_back_apart(ZoneState& zone, Pfn page, Order order,
+                                                     Place place) noexcept {
+  const Pfn end = page + order.pages();
+  map_->at(page).become_nothing();
+  for (Pfn at = page; at < end; at = at + G.pageblock_order().pages())
+    give_back(zone, map_->at(at), at, G.pageblock_order(), place);
 }
 
 template <Geometry G, class W, class Policy, port::Cores C>

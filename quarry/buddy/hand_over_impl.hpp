@@ -66,7 +66,7 @@ Result<Done> PageAllocator<G, W, Policy, C>::release(PfnRange pages, Place place
       if (home == nullptr) continue;
       for (std::uint32_t type = 0; type < zones::kZoneTypes; ++type) {
         const std::uint32_t zone = home->first_zone + type;
-        const PfnRange piece = detail::common(detail::common(range.span, pages), zones_[zone].zone->span());
+        const PfnRange piece = detail::common(detail::common(range.span, pages), zones_[zone].at_boot);
         if (piece.empty()) continue;
         const Misuse misuse = pass == Pass::look ? release_misuse(zones_[zone], piece) : Misuse::none;
         if (misuse != Misuse::none) return refuse(piece.begin(), Order{0}, misuse);
@@ -226,7 +226,7 @@ void PageAllocator<G, W, Policy, C>::set_pageblock(Pfn page, MigrateType type) n
 }
 
 template <Geometry G, class W, class Policy, port::Cores C>
-page::Descriptor* PageAllocator<G, W, Policy, C>::descriptor(Pfn page) noexcept {
+auto PageAllocator<G, W, Policy, C>::descriptor(Pfn page) noexcept -> Descriptor* {
   if constexpr (!G.is_flat()) {
     if (map_->is_deferred(page))
       bring_up(zones_[map_->zone_of_deferred(page)], Pfn{align_down(page.raw, Map::kSectionPages)});

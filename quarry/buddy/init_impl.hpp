@@ -2,6 +2,7 @@
 #pragma once
 
 #include "quarry/buddy/page_allocator.hpp"
+#include "quarry/zones/hotplug.hpp"
 
 namespace quarry::buddy {
 
@@ -30,9 +31,13 @@ Result<Done> PageAllocator<G, W, Policy, C>::init_zones(page::MetadataSource sou
     zone.managed = PageCount{0};
     state.zone = &zone;
     state.index = static_cast<std::uint32_t>(i);
-    if (zone.spanned.raw == 0) continue;
+    state.at_boot = zone.span();
+    state.reach = zone.span();
+    if (zone.type == zones::ZoneType::normal || zone.type == zones::ZoneType::movable)
+      state.reach = zones::around(zone.spanned.raw == 0 ? PfnRange{} : zone.span(), config_.hotpluggable);
+    if (state.reach.empty()) continue;
     state.first_part = static_cast<std::uint32_t>(part_count);
-    state.part_count = ZoneFree::parts_for(zone.span());
+    state.part_count = ZoneFree::parts_for(state.reach);
     part_count += state.part_count;
     if (part_count > Descriptor::kMaxParts) return Error::no_room;
   }
@@ -48,8 +53,9 @@ Result<Done> PageAllocator<G, W, Policy, C>::init_zones(page::MetadataSource sou
       homes.value()[state.first_part + part] = index;
     if (state.part_count == 0) continue;
     const zones::Zone& zone = *state.zone;
-    const auto done = pages.init({*map_, zone.span(), index, state.first_part, zone.node, source});
+    const auto done = pages.init({*map_, state.reach, index, state.first_part, zone.node, source});
     if (!done) return done;
+    if constexpr (requires { pages.set_span(zone.span()); }) pages.set_span(zone.span());
   }
   zones_ = {states.value(), count};
   free_ = {free.value(), count};
@@ -84,11 +90,13 @@ const zones::Node* PageAllocator<G, W, Policy, C>::node(NodeId id) const noexcep
 template <Geometry G, class W, class Policy, port::Cores C>
 ZoneState* PageAllocator<G, W, Policy, C>::zone_of(Pfn page) const noexcept {
   if (map_->find(page) == nullptr) return nullptr;
+  if constexpr (!G.is_flat())
+    if (const auto plugged = map_->zone_of_section(page)) return &zones_[plugged.value()];
   const zones::Node* const home = node(map_->node_of(page));
   if (home == nullptr) return nullptr;
   for (std::uint32_t type = 0; type < zones::kZoneTypes; ++type) {
     ZoneState& zone = zones_[home->first_zone + type];
-    if (zone.part_count != 0 && zone.zone->span().contains(page)) return &zone;
+    if (zone.part_count != 0 && zone.at_boot.contains(page)) return &zone;
   }
   return nullptr;
 }
@@ -101,14 +109,20 @@ bool PageAllocator<G, W, Policy, C>::is_high(const zones::Zone& zone) const noex
 }
 
 template <Geometry G, class W, class Policy, port::Cores C>
-void PageAllocator<G, W, Policy, C>::set_watermarks(std::uint64_t min_free_kbytes,
-                                                    const WatermarkConfig& config) noexcept {
+void PageAllocator<G, W, Policy, C>::set_min_free(std::uint64_t min_free_kbytes,
+                                                  const WatermarkConfig& config) noexcept {
   PageCount lowmem;
   for (const zones::Zone& zone : layout_->zones)
     if (!is_high(zone)) lowmem.raw += zone.managed.raw;
   for (ZoneState& state : zones_)
     state.marks = watermarks_of(state.zone->managed, is_high(*state.zone) ? Memory::high : Memory::low,
                                 lowmem, min_free_kbytes, G.page_size(), config);
+  for (ZoneState& state : zones_) set_cpu_limits(state);
+}
+
+template <Geometry G, class W, class Policy, port::Cores C>
+void PageAllocator<G, W, Policy, C>::set_watermarks(std::uint64_t min_free_kbytes,
+                                                    const WatermarkConfig& config) noexcept {
   for (const zones::Node& node : layout_->nodes) {
     PageCount managed[zones::kZoneTypes];
     for (unsigned type = 0; type < zones::kZoneTypes; ++type)
@@ -120,7 +134,7 @@ void PageAllocator<G, W, Policy, C>::set_watermarks(std::uint64_t min_free_kbyte
                            static_cast<zones::ZoneType>(requested), config)
                 .raw;
   }
-  for (ZoneState& state : zones_) set_cpu_limits(state);
+  set_min_free(min_free_kbytes, config);
 }
 
 template <Geometry G, class W, class Policy, port::Cores C>

@@ -12,7 +12,9 @@ namespace quarry::buddy {
 template <Geometry G, class W, class Policy, port::Cores C>
 PfnRange PageAllocator<G, W, Policy, C>::whole_pageblocks(PfnRange pages) noexcept {
   const std::uint64_t whole = G.pageblock_order().pages().raw;
-  return {Pfn{align_down(pages.begin().raw, whole)}, Pfn{align_down(pages.end().raw + whole - 1, whole)}};
+  const std::uint64_t end = pages.end().raw;
+  const Pfn above{end > UINT64_MAX - (whole - 1) ? UINT64_MAX : align_down(end + whole - 1, whole)};
+  return {Pfn{align_down(pages.begin().raw, whole)}, above};
 }
 
 // Whether the pageblocks can be isolated, or why not.
@@ -50,11 +52,10 @@ Result<Done> PageAllocator<G, W, Policy, C>::isolate(PfnRange pages) noexcept {
   if (const auto may = may_isolate(*zone, pages); !may) return may;
   ZoneFree& free = free_[zone->index];
   free.cut(pages.begin());
-  free.cut(pages.end());
   const PageCount whole = G.pageblock_order().pages();
   for (Pfn at = pages.begin(); at < pages.end(); at = at + whole) {
     const MigrateType old = map_->pageblock_type(at);
-    free.cut(at);
+    free.cut(at + whole);
     const std::uint64_t moved = free.retype(at, MigrateType::isolate).free;
     zone->free -= moved;
     if (old == MigrateType::cma) zone->free_cma -= moved;
@@ -73,12 +74,26 @@ void PageAllocator<G, W, Policy, C>::undo_isolation(PfnRange pages, MigrateType 
   const PageCount whole = G.pageblock_order().pages();
   for (Pfn at = pages.begin(); at < pages.end(); at = at + whole) {
     if (map_->pageblock_type(at) != MigrateType::isolate) continue;
+    // Isolated neighbours that were freed meanwhile have merged.
+    free_[zone->index].cut(at);
+    free_[zone->index].cut(at + whole);
     const std::uint64_t moved = free_[zone->index].retype(at, type).free;
     zone->free += moved;
     if (type == MigrateType::cma) zone->free_cma += moved;
     --zone->isolated;
     set_pageblock(at, type);
     merge_again(*zone, at);
+  }
+}
+
+template <Geometry G, class W, class Policy, port::Cores C>
+void PageAllocator<G, W, Policy, C>::undo_isolation(PfnRange pages) noexcept {
+  const PageCount whole = G.pageblock_order().pages();
+  for (Pfn at = pages.begin(); at < pages.end(); at = at + whole) {
+    if (map_->pageblock_type(at) != MigrateType::isolate) continue;
+    const MigrateType before = map_->type_beneath_isolation(at);
+    if (before == MigrateType::highatomic) zone_of(at)->highatomic += whole.raw;
+    undo_isolation({at, at + whole}, before);
   }
 }
 
@@ -102,9 +117,12 @@ Result<Done> PageAllocator<G, W, Policy, C>::alloc_range(PfnRange pages, Migrate
   if (const auto isolated = isolate(around); !isolated) return isolated;
   ZoneState& zone = *zone_of(pages.begin());
   const bool is_free = move_away(zone, pages) && is_all_free(zone, pages);
-  if (is_free) capture(zone, pages);
+  if (!is_free) {
+    undo_isolation(around);
+    return Error::busy;
+  }
+  capture(zone, pages);
   undo_isolation(around, type);
-  if (!is_free) return Error::busy;
   ++zone.count.allocs;
   return Done{};
 }
@@ -160,6 +178,36 @@ void PageAllocator<G, W, Policy, C>::capture(ZoneState& zone, PfnRange pages) no
     for (; at < end; at = at + PageCount{1})
       map_->at(at).become_allocated(Order{0}, part, MigrateType::movable);
   }
+}
+
+template <Geometry G, class W, class Policy, port::Cores C>
+Result<Done> PageAllocator<G, W, Policy, C>::alloc_at(Pfn page, Order order, MigrateType type) noexcept {
+  if (!G.allows(order) || !is_aligned(page.raw, order.pages().raw) || !page::is_ordinary(type))
+    return Error::bad_argument;
+  if (descriptor(page) == nullptr) return Error::bad_argument;
+  ZoneState* const zone = zone_of(page);
+  if (zone == nullptr) return Error::bad_argument;
+  ZoneFree& free = free_[zone->index];
+  const auto block = free.block_of(page);
+  if (!block || block.value().order < order) return Error::busy;
+  const MigrateType from = free.listed_as(block.value().page);
+  const bool may = page::is_ordinary(from) || (from == MigrateType::cma && type == MigrateType::movable);
+  if (!may) return Error::busy;
+  const Pfn end = page + order.pages();
+  free.cut(page);
+  free.cut(end);
+  for (Pfn at = page; at < end;) {
+    const FreeBlock piece = free.block_of(at).value();
+    free.pull(piece);
+    map_->at(at).become_nothing();
+    at = at + piece.order.pages();
+  }
+  map_->at(page).become_allocated(order, free.part_of(page), type);
+  zone->free -= order.pages().raw;
+  if (from == MigrateType::cma) zone->free_cma -= order.pages().raw;
+  ++zone->count.allocs;
+  observer_.allocated(page, order, type);
+  return Done{};
 }
 
 template <Geometry G, class W, class Policy, port::Cores C>

@@ -15,6 +15,8 @@ TextView name_of(Law law) noexcept {
     case Law::buddies_are_merged: return "two free buddies are not merged";
     case Law::count_equals_list: return "a free list's count is wrong";
     case Law::mask_equals_lists: return "an order's mask is wrong";
+    case Law::count_equals_bits: return "a pageblock's free count is not that of its bits";
+    case Law::orders_equal_bits: return "a pageblock's blocks are not those of its bits";
     case Law::free_pages_equal_lists: return "a zone's free pages are not those of its lists";
     case Law::free_is_listed: return "a free block is on no list";
     case Law::free_is_managed: return "a zone has more free pages than managed or present ones";

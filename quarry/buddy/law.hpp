@@ -17,6 +17,8 @@ enum class Law : std::uint8_t {
   buddies_are_merged,
   count_equals_list,
   mask_equals_lists,           // an order's bit is set exactly when its list is not empty
+  count_equals_bits,           // a pageblock counts as many free frames as it has bits, a whole one has none
+  orders_equal_bits,           // its blocks of each order are those that its bits make
   free_pages_equal_lists,      // the zone's counter is the sum of its lists and deferred sections
   free_is_listed,              // as many free block starts in the zone as blocks on its lists
   free_is_managed,             // no more free than managed

@@ -5,8 +5,8 @@
 
 namespace quarry::buddy {
 
-template <Geometry G>
-Finding LinuxZone<G>::audit() const noexcept {
+template <Geometry G, class Extra>
+Finding LinuxZone<G, Extra>::audit() const noexcept {
   for (const Part& part : parts_)
     for (unsigned order = 0; order < Part::kOrders; ++order)
       for (unsigned type = 0; type < page::kMigrateTypes; ++type)
@@ -15,8 +15,8 @@ Finding LinuxZone<G>::audit() const noexcept {
   return {};
 }
 
-template <Geometry G>
-Finding LinuxZone<G>::audit_list(const Part& part, Order order, MigrateType type) const noexcept {
+template <Geometry G, class Extra>
+Finding LinuxZone<G, Extra>::audit_list(const Part& part, Order order, MigrateType type) const noexcept {
   using page::Link;
   std::uint32_t count = 0;
   Link before = Link::none;
@@ -38,8 +38,9 @@ Finding LinuxZone<G>::audit_list(const Part& part, Order order, MigrateType type
   return is_marked == (count != 0) ? Finding{} : Finding{Law::mask_equals_lists, Pfn{}};
 }
 
-template <Geometry G>
-Finding LinuxZone<G>::audit_block(const Part& part, Pfn page, Order order, MigrateType type) const noexcept {
+template <Geometry G, class Extra>
+Finding LinuxZone<G, Extra>::audit_block(const Part& part, Pfn page, Order order,
+                                         MigrateType type) const noexcept {
   const std::uint64_t size = order.pages().raw;
   if (!is_aligned(page.raw, size)) return {Law::block_is_aligned, page};
   if (part.pages().end().raw - page.raw < size) return {Law::block_is_in_its_zone, page};

@@ -8,21 +8,10 @@
 
 namespace quarry::buddy {
 
-namespace detail {
-
-// Source    Linux 6.1, "fallbacks".
-inline constexpr MigrateType kFallbacks[page::kOrdinaryTypes][2] = {
-    {MigrateType::reclaimable, MigrateType::movable},    // of unmovable
-    {MigrateType::reclaimable, MigrateType::unmovable},  // of movable
-    {MigrateType::unmovable, MigrateType::movable},      // of reclaimable
-};
-
-}  // namespace detail
-
 // Finds the first list of `order` that `type` may take from.
-template <Geometry G>
-bool LinuxZone<G>::find_fallback(Order order, MigrateType type, Choice& choice) const noexcept {
-  for (const MigrateType other : detail::kFallbacks[page::index_of(type)])
+template <Geometry G, class Extra>
+bool LinuxZone<G, Extra>::find_fallback(Order order, MigrateType type, Choice& choice) const noexcept {
+  for (const MigrateType other : kFallbacks[page::index_of(type)])
     for (Part& part : parts_)
       if (((part.mask(other) >> order.raw()) & 1) != 0) {
         choice = {&part, order, other};
@@ -32,9 +21,9 @@ bool LinuxZone<G>::find_fallback(Order order, MigrateType type, Choice& choice) 
 }
 
 // A block, or a whole pageblock of them, is put on the lists of the wanted type, and taken from there.
-template <Geometry G>
+template <Geometry G, class Extra>
 template <class Watcher>
-Result<Pfn> LinuxZone<G>::take_other(const Wanted& wanted, Watcher& watcher, Tally& tally) noexcept {
+Result<Pfn> LinuxZone<G, Extra>::take_other(const Wanted& wanted, Watcher& watcher, Tally& tally) noexcept {
   const unsigned pageblock = G.pageblock_order_;
   const unsigned asked = wanted.order.raw();
   const unsigned least = wanted.mixing == Mixing::avoid && asked < pageblock ? pageblock : asked;
@@ -55,9 +44,9 @@ Result<Pfn> LinuxZone<G>::take_other(const Wanted& wanted, Watcher& watcher, Tal
 }
 
 // Source    Linux 6.1, "can_steal_fallback" and "steal_suitable_fallback".
-template <Geometry G>
+template <Geometry G, class Extra>
 template <class Watcher>
-void LinuxZone<G>::steal(const Choice& choice, const Wanted& wanted, Watcher& watcher) noexcept {
+void LinuxZone<G, Extra>::steal(const Choice& choice, const Wanted& wanted, Watcher& watcher) noexcept {
   Part& part = *choice.part;
   const Order taken = choice.order;
   const MigrateType from = choice.type, to = wanted.type;
@@ -88,8 +77,8 @@ void LinuxZone<G>::steal(const Choice& choice, const Wanted& wanted, Watcher& wa
   relist(part, map_->at(page), page, taken, to);
 }
 
-template <Geometry G>
-Moved LinuxZone<G>::retype(Pfn page, MigrateType to) noexcept {
+template <Geometry G, class Extra>
+Moved LinuxZone<G, Extra>::retype(Pfn page, MigrateType to) noexcept {
   const std::uint64_t whole = G.pageblock_order().pages().raw;
   std::uint64_t at = align_down(page.raw, whole);
   const std::uint64_t end = at + whole;
@@ -117,9 +106,9 @@ Moved LinuxZone<G>::retype(Pfn page, MigrateType to) noexcept {
 }
 
 // Source    Linux 6.1, "set_pageblock_migratetype".
-template <Geometry G>
+template <Geometry G, class Extra>
 template <class Watcher>
-void LinuxZone<G>::set_pageblock(Pfn page, const Wanted& wanted, Watcher& watcher) noexcept {
+void LinuxZone<G, Extra>::set_pageblock(Pfn page, const Wanted& wanted, Watcher& watcher) noexcept {
   const MigrateType type = wanted.grouping == Grouping::none ? MigrateType::unmovable : wanted.type;
   map_->set_pageblock_type(page, type);
   watcher.pageblock_changed(page, type);

@@ -11,12 +11,12 @@
 
 namespace quarry::buddy {
 
-template <Geometry G>
+template <Geometry G, class Extra = page::NoExtra>
 class LinuxZone {
  public:
-  using Part = ZonePart<G>;
+  using Part = ZonePart<G, Extra>;
   using Map = typename Part::Map;
-  using Descriptor = page::Descriptor;
+  using Descriptor = typename Map::Descriptor;
   static constexpr bool kMarksHeads = true;  // the descriptor of a free block says that it is free
 
   static constexpr std::uint32_t parts_for(PfnRange span) noexcept {
@@ -27,6 +27,8 @@ class LinuxZone {
   // Cost      O(parts).
   Result<Done> init(const ZoneSetup<Map>& setup) noexcept;
 
+  // The zone reaches so far now, inside what init() was told.
+  void set_span(PfnRange span) noexcept { span_ = span; }
   unsigned part_of(Pfn page) const noexcept { return part_at(page).index(); }
 
   // Cost      O(highest order).
@@ -60,9 +62,10 @@ class LinuxZone {
   Result<FreeBlock> block_of(Pfn page) const noexcept;
   Result<Pfn> first_of(MigrateType type) const noexcept {
     const std::uint32_t mask = orders(type);
+    if (mask == 0) return Error::not_found;
     const Order order{count_trailing_zeros(mask)};
     for (const Part& part : parts_)
-      if (mask != 0 && part.count(order, type) != 0) return part.first(order, type);
+      if (part.count(order, type) != 0) return part.first(order, type);
     return Error::not_found;
   }
   MigrateType listed_as(Pfn page) const noexcept { return map_->at(page).list(); }
@@ -93,7 +96,11 @@ class LinuxZone {
     MigrateType type;
   };
   Part& part_at(Pfn page) const noexcept {
-    return parts_[static_cast<std::size_t>((page.raw >> Part::kShift) - (span_.begin().raw >> Part::kShift))];
+    return parts_[static_cast<std::size_t>((page.raw >> Part::kShift) - first_cut_)];
+  }
+  // Spans of zones may overlap: what is free there need not be this zone's.
+  bool owns(const Descriptor& head) const noexcept {
+    return !parts_.empty() && head.part() - parts_.front().index() < parts_.size();
   }
   template <class Watcher>
   Merged merge(Part& part, Descriptor* head, Pfn page, Order order, MigrateType type,
@@ -113,8 +120,9 @@ class LinuxZone {
   Finding audit_block(const Part& part, Pfn page, Order order, MigrateType type) const noexcept;
 
   Map* map_ = nullptr;
-  PfnRange span_;
-  std::span<Part> parts_;  // by address
+  PfnRange span_;                // a pageblock that ends outside keeps its free pages' type
+  std::uint64_t first_cut_ = 0;  // the first part lies above this multiple of 2^31 frames
+  std::span<Part> parts_;        // by address
 };
 
 }  // namespace quarry::buddy

@@ -9,10 +9,11 @@
 
 namespace quarry::buddy {
 
-template <Geometry G>
-Result<Done> LinuxZone<G>::init(const ZoneSetup<Map>& setup) noexcept {
+template <Geometry G, class Extra>
+Result<Done> LinuxZone<G, Extra>::init(const ZoneSetup<Map>& setup) noexcept {
   map_ = &setup.map;
   span_ = setup.span;
+  first_cut_ = span_.begin().raw >> Part::kShift;
   const std::uint32_t count = parts_for(span_);
   if (count == 0) return Done{};
   const auto parts = setup.source.template take<Part>(count, setup.node);
@@ -29,10 +30,10 @@ Result<Done> LinuxZone<G>::init(const ZoneSetup<Map>& setup) noexcept {
   return Done{};
 }
 
-template <Geometry G>
+template <Geometry G, class Extra>
 template <class Watcher>
-void LinuxZone<G>::give(Descriptor& head, Pfn page, Order order, MigrateType type, Place place,
-                        Watcher& watcher, Tally& tally) noexcept {
+void LinuxZone<G, Extra>::give(Descriptor& head, Pfn page, Order order, MigrateType type, Place place,
+                               Watcher& watcher, Tally& tally) noexcept {
   Part& part = part_at(page);
   const Merged block = merge(part, &head, page, order, type, watcher);
   tally.merges += block.order - order.raw();
@@ -44,10 +45,10 @@ void LinuxZone<G>::give(Descriptor& head, Pfn page, Order order, MigrateType typ
 }
 
 // Takes every buddy that the block merges with off its list. All starts that it swallows say nothing afterwards.
-template <Geometry G>
+template <Geometry G, class Extra>
 template <class Watcher>
-auto LinuxZone<G>::merge(Part& part, Descriptor* head, Pfn page, Order order, MigrateType type,
-                         Watcher& watcher) noexcept -> Merged {
+auto LinuxZone<G, Extra>::merge(Part& part, Descriptor* head, Pfn page, Order order, MigrateType type,
+                                Watcher& watcher) noexcept -> Merged {
   unsigned at = order.raw();
   for (; at < G.max_order_; ++at) {
     const Order here{at};
@@ -67,8 +68,8 @@ auto LinuxZone<G>::merge(Part& part, Descriptor* head, Pfn page, Order order, Mi
   return {head, page, at};
 }
 
-template <Geometry G>
-bool LinuxZone<G>::may_merge(Pfn buddy, MigrateType type) const noexcept {
+template <Geometry G, class Extra>
+bool LinuxZone<G, Extra>::may_merge(Pfn buddy, MigrateType type) const noexcept {
   const MigrateType other = map_->pageblock_type(buddy);
   return type == other || (page::is_ordinary(type) && page::is_ordinary(other));
 }
@@ -76,8 +77,8 @@ bool LinuxZone<G>::may_merge(Pfn buddy, MigrateType type) const noexcept {
 // Whether the buddy of the block that would arise next is free already: then this block's own buddy coming
 // back makes a large one, and the block had better wait at the end of its list.
 // Source    Linux 6.1, "buddy_merge_likely".
-template <Geometry G>
-bool LinuxZone<G>::is_merge_likely(const Part& part, const Merged& block) const noexcept {
+template <Geometry G, class Extra>
+bool LinuxZone<G, Extra>::is_merge_likely(const Part& part, const Merged& block) const noexcept {
   if (block.order + 1 >= G.max_order_) return false;
   const std::uint64_t size = std::uint64_t{1} << block.order;
   const Descriptor* const parent = (block.page.raw & size) != 0 ? block.head - size : block.head;
@@ -87,10 +88,10 @@ bool LinuxZone<G>::is_merge_likely(const Part& part, const Merged& block) const 
   return other->is_free(Order{block.order + 1}, part.index());
 }
 
-template <Geometry G>
+template <Geometry G, class Extra>
 template <class Watcher>
-Result<Pfn> LinuxZone<G>::take(Order order, MigrateType from, MigrateType type, Watcher& watcher,
-                               Tally& tally) noexcept {
+Result<Pfn> LinuxZone<G, Extra>::take(Order order, MigrateType from, MigrateType type, Watcher& watcher,
+                                      Tally& tally) noexcept {
   Part* best = nullptr;
   unsigned high = G.max_order_ + 1;
   for (Part& part : parts_) {
@@ -117,17 +118,17 @@ Result<Pfn> LinuxZone<G>::take(Order order, MigrateType from, MigrateType type, 
   return page;
 }
 
-template <Geometry G>
-Result<FreeBlock> LinuxZone<G>::block_of(Pfn page) const noexcept {
+template <Geometry G, class Extra>
+Result<FreeBlock> LinuxZone<G, Extra>::block_of(Pfn page) const noexcept {
   const auto start = page::head_of(*map_, page);
   if (!start) return start.error();
   const Descriptor& head = map_->at(start.value());
-  if (head.state() != page::State::free) return Error::not_found;
+  if (head.state() != page::State::free || !owns(head)) return Error::not_found;
   return FreeBlock{start.value(), head.order()};
 }
 
-template <Geometry G>
-void LinuxZone<G>::cut(Pfn page) noexcept {
+template <Geometry G, class Extra>
+void LinuxZone<G, Extra>::cut(Pfn page) noexcept {
   const auto block = block_of(page);
   if (!block || block.value().page == page) return;
   Part& part = part_at(page);

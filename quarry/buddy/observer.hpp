@@ -23,12 +23,15 @@ struct NoObserver {
   [[gnu::always_inline]] void pageblock_changed(Pfn, MigrateType /* now */) noexcept {}
   [[gnu::always_inline]] void released(PfnRange) noexcept {}
   [[gnu::always_inline]] void brought_up(PfnRange) noexcept {}  // a section whose bring-up had been deferred
+  // Before it happens: a core's lists get blocks of a zone (an index into Layout::zones), or give pages back to it.
+  [[gnu::always_inline]] void refilling(std::uint32_t, Order, std::uint32_t /* blocks */) noexcept {}
+  [[gnu::always_inline]] void spilling(std::uint32_t, PageCount) noexcept {}
   [[gnu::always_inline]] void misused(Pfn, Order, Misuse) noexcept {}
 };
 
 template <class T>
 concept Observer = requires(T& to, Pfn page, Order order, const Request& request, MigrateType type,
-                            PfnRange pages, Misuse misuse) {
+                            PfnRange pages, Misuse misuse, std::uint32_t number, PageCount count) {
   { to.allocated(page, order, type) } noexcept;
   { to.failed(order, request) } noexcept;
   { to.freed(page, order) } noexcept;
@@ -38,6 +41,8 @@ concept Observer = requires(T& to, Pfn page, Order order, const Request& request
   { to.pageblock_changed(page, type) } noexcept;
   { to.released(pages) } noexcept;
   { to.brought_up(pages) } noexcept;
+  { to.refilling(number, order, number) } noexcept;
+  { to.spilling(number, count) } noexcept;
   { to.misused(page, order, misuse) } noexcept;
 };
 static_assert(Observer<NoObserver>);

@@ -39,14 +39,20 @@ enum class HandOver : std::uint8_t {
 struct AllocatorConfig {
   HandOver hand_over = HandOver::at_once;
   Grouping grouping = Grouping::by_mobility;
+  // Where memory may be added later: every node's Normal and Movable zone keeps room to grow over it. Empty: nowhere.
+  PfnRange hotpluggable{};
 };
+
+// Whether a zone got its first page, or lost its last: then zonelists are to be built anew.
+enum class Zonelists : std::uint8_t { same, outdated };
 
 template <Geometry G, class Watcher = NoObserver, class Policy = LinuxPolicy,
           port::Cores Cores = port::OneCore>
 class PageAllocator {
  public:
-  using Map = page::MemoryMap<G>;
   using ZoneFree = typename Policy::template Zone<G>;
+  using Map = typename ZoneFree::Map;
+  using Descriptor = typename Map::Descriptor;
   static constexpr Geometry kGeometry = G;
   static_assert(Observer<Watcher> && ZonePages<ZoneFree, Watcher>);
 
@@ -94,6 +100,10 @@ class PageAllocator {
   // Computes the watermarks and the lowmem reserves of all zones from the pages managed now. Before the first call
   // all are 0. Where there are per-CPU lists their limits follow.
   void set_watermarks(std::uint64_t min_free_kbytes, const WatermarkConfig& config = {}) noexcept;
+  // The watermarks alone, as when min_free_kbytes is changed later: the lowmem reserves stay.
+  //
+  // Source    Linux 6.1, "setup_per_zone_wmarks".
+  void set_min_free(std::uint64_t min_free_kbytes, const WatermarkConfig& config = {}) noexcept;
   // Managed pages of the zones up to Normal on the zonelist of `node`, less their high watermarks.
   //
   // Source    Linux 6.1, "nr_free_buffer_pages".
@@ -153,6 +163,10 @@ class PageAllocator {
   // Cost      O(populated zones * cores).
   // Source    Linux 6.1, "setup_per_cpu_pageset".
   Result<Done> start_cpu_lists(page::MetadataSource source) noexcept;
+  // What start_cpu_lists() takes, for who must lay it aside before. After init().
+  Bytes cpu_lists_size() const noexcept {
+    return Bytes{std::uint64_t{zones_.size()} * cores_.core_count() * sizeof(Lists)};
+  }
   // A node's online cores, from which the limits of its zones follow. All of them before the first call.
   void set_cores_of_node(NodeId node, unsigned cores) noexcept;
   // Gives all blocks on `core`'s lists back to their zones; on all cores' lists.
@@ -178,20 +192,56 @@ class PageAllocator {
   // Hands out exactly `pages`, each as a block of its own, free or not: what is in use there is moved away by the
   // mover. Pageblocks they lie in become ones of `type`, which is cma inside a contiguous area, else ordinary.
   //
-  // Errors    busy: something there cannot be moved away. bad_argument: no pages, not of one zone. What
-  //           had been moved stays moved, nothing else changed.
+  // Errors    busy: something there cannot be moved away. bad_argument: no pages, or their pageblocks reach
+  //           beyond one zone. What had been moved stays moved, nothing else changed.
   // Cost      O(pages).
   // Source    Linux 6.1, "alloc_contig_range" (behaviour).
   Result<Done> alloc_range(PfnRange pages, MigrateType type) noexcept;
+  // Each pageblock of `pages` that is isolated becomes again what it was.
+  void undo_isolation(PfnRange pages) noexcept;
+  // Hands out this very block of pages, all of which are free, to be used as `type`. No watermark counts.
+  //
+  // Errors    busy: not all free, or only others may have them: isolated, kept for urgent requests, or of a
+  //           contiguous area that `type` may not borrow from. bad_argument: no such block. Nothing changed.
+  // Cost      O(highest order).
+  Result<Done> alloc_at(Pfn page, Order order, MigrateType type) noexcept;
   // Takes back what alloc_range() handed out, whole or in parts.
   //
   // Errors    those of free_pages, of any page. Nothing changed.
   Result<Done> free_range(PfnRange pages) noexcept;
 
+  // --- Hot-plug, of sparse maps -------------------------------------------------------------------------
+  //   Map::add_sections() --> online() --> in use --> offline() --> Map::remove_sections()
+  //
+  // Sections that are present and offline become free pages of `zone` (zones::zone_for()), which grows over them.
+  // Watermarks and zonelists are the caller's to compute anew.
+  //
+  // Errors    bad_argument: no whole sections, not present, or of another node. busy: one is online. out_of_range:
+  //           the zone has no room to grow there; see AllocatorConfig. Nothing changed.
+  // Cost      as release().
+  // Source    Linux 6.1, "online_pages" (behaviour).
+  Result<Zonelists> online(std::uint32_t zone, PfnRange sections) noexcept;
+  // Takes all pages of sections of one zone out of use: what is in use there is moved away by the mover.
+  //
+  // Errors    bad_argument: no whole sections, not online, or not of one zone. busy: something there cannot be moved away,
+  //           was never handed over, or is a contiguous area. What had been moved stays moved, nothing else changed.
+  // Cost      O(pages); to find a new end of the zone O(sections of it).
+  // Source    Linux 6.1, "offline_pages" (behaviour).
+  Result<Zonelists> offline(PfnRange sections) noexcept;
+
   // The descriptor of `page`, brought up if its section is deferred; null where there is none.
-  page::Descriptor* descriptor(Pfn page) noexcept;
+  Descriptor* descriptor(Pfn page) noexcept;
   Map& map() noexcept { return *map_; }
   const zones::Layout& layout() const noexcept { return *layout_; }
+
+  // The zone that `page` serves, free or not: an index into Layout::zones.
+  //
+  // Errors    not_found: none; it has no descriptor, or lies in a hole between zones.
+  Result<std::uint32_t> zone_at(Pfn page) const noexcept {
+    const ZoneState* const zone = zone_of(page);
+    if (zone == nullptr) return Error::not_found;
+    return zone->index;
+  }
 
   // --- Watching -----------------------------------------------------------------------------------
   std::size_t zone_count() const noexcept { return zones_.size(); }
@@ -210,8 +260,7 @@ class PageAllocator {
 
  private:
   friend class Saboteur;  // a test breaks laws with it
-  using Descriptor = page::Descriptor;
-  using Lists = CpuLists<G>;
+  using Lists = CpuLists<G, Map>;
   // Functions that tell the observer something stay out of line: whether it is told must not change what
   // the compiler makes of their callers.
   using ZoneRefs = std::span<const zones::ZoneRef>;
@@ -267,11 +316,18 @@ class PageAllocator {
   bool keep_on_core(ZoneState& zone, Pfn page, Order order) noexcept;
   [[gnu::noinline]] void spill(ZoneState& zone, Lists& lists, std::uint64_t pages, unsigned list) noexcept;
   void set_cpu_limits(ZoneState& zone) noexcept;
+  // Whether this core's lists have such a block.
+  bool is_at_hand(const ZoneState& zone, const Search& search) const noexcept {
+    return has_cpu_lists(zone) && Lists::keeps(search.order) &&
+           !lists_of(zone, cores_.this_core()).is_empty(Lists::list_of(search.order, search.type));
+  }
 
   // free_impl.hpp
   Misuse freeing_misuse(Pfn page, Order order) const noexcept;
   [[gnu::noinline]] void give_back(ZoneState& zone, Descriptor& head, Pfn page, Order order,
                                    Place place) noexcept;
+  bool is_of_one_type(Pfn page, Order order) const noexcept;
+  [[gnu::noinline]] void give_back_apart(ZoneState& zone, Pfn page, Order order, Place place) noexcept;
   Misuse misuse_of(Pfn page, Order order) const noexcept;
   [[gnu::noinline]] Error refuse(Pfn page, Order order, Misuse misuse) noexcept;
   ZoneState& zone_of_part(unsigned part) const noexcept { return zones_[zone_of_part_[part]]; }
@@ -284,6 +340,12 @@ class PageAllocator {
   bool is_all_free(const ZoneState& zone, PfnRange pages) const noexcept;
   void capture(ZoneState& zone, PfnRange pages) noexcept;
   void merge_again(ZoneState& zone, Pfn pageblock) noexcept;
+
+  // hotplug_impl.hpp
+  void withdraw(ZoneState& zone, PfnRange pages) noexcept;
+  PfnRange span_without(const ZoneState& zone, PfnRange pages) const noexcept;
+  PfnRange share_of(const ZoneState& zone, Pfn section) const noexcept;
+  void follow_span(const ZoneState& zone) noexcept;
 
   // hand_over_impl.hpp
   enum class Pass : std::uint8_t { look, apply };

@@ -76,9 +76,13 @@ bool PageAllocator<G, W, Policy, C>::give_up_urgent(ZoneRefs zonelist, MigrateTy
     if (zone.highatomic == 0 || (!all && zone.highatomic <= whole)) continue;
     const auto page = free_[zone.index].first_of(MigrateType::highatomic);
     if (!page) continue;
-    zone.highatomic -= zone.highatomic < whole ? zone.highatomic : whole;
+    const Pfn begin{align_down(page.value().raw, whole)};
+    free_[zone.index].cut(begin + PageCount{whole});
+    zone.highatomic -= whole;
     set_pageblock(page.value(), type);
-    if (free_[zone.index].retype(page.value(), type).free != 0) return true;
+    const bool helps = free_[zone.index].retype(page.value(), type).free != 0;
+    merge_again(zone, begin);
+    if (helps) return true;
   }
   return false;
 }

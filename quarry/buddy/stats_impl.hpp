@@ -49,15 +49,20 @@ Obstacle PageAllocator<G, W, Policy, C>::obstacle(std::uint32_t zone, Order orde
     return found;
   }
   Search what = search_for(order, request, state);
-  what.urgency = request.urgency;
-  const Mark mark = request.urgency == Urgency::unlimited ? Mark::none : Mark::min;
+  Mark mark = Mark::low;
+  if (request.effort != Effort::fast_only) {
+    what.urgency = request.urgency;
+    mark = request.urgency == Urgency::unlimited ? Mark::none : Mark::min;
+  }
   found.free = PageCount{state.free};
   found.needed = PageCount{mark == Mark::none ? order.pages().raw : least_free(state, what, mark) + 1};
   if (state.zone->managed.raw == 0)
     found.why = Obstacle::Why::empty;
+  else if (mark == Mark::none && is_at_hand(state, what))
+    found.why = Obstacle::Why::none;
   else if (found.free < found.needed)
     found.why = Obstacle::Why::below_mark;
-  else if (!has_block(state, what))
+  else if (!has_block(state, what) && (order != Order{0} || !is_at_hand(state, what)))
     found.why = Obstacle::Why::no_block;
   return found;
 }
@@ -77,6 +82,13 @@ void PageAllocator<G, W, Policy, C>::count_pageblocks(const ZoneState& zone,
       const std::uint64_t holes = align_down(present.raw - at.raw, step);
       if (holes > step) at = Pfn{at.raw + holes - step};
       continue;
+    }
+    if constexpr (!G.is_flat()) {
+      if (!map_->is_online(at)) continue;
+      if (const auto plugged = map_->zone_of_section(at)) {
+        if (plugged.value() == zone.index) ++stats.pageblocks[page::index_of(map_->pageblock_type(at))];
+        continue;
+      }
     }
     while (next < ranges.size() && ranges[next].span.end() <= at) ++next;
     if (ranges.empty()) return;

@@ -53,9 +53,24 @@ class TestMachine {
     if (const auto done = map.init(layout, source()); !done) return done.error();
     return allocator.init(layout, map, source(), config);
   }
+  // Zonelists of the zones that are populated now.
+  void rebuild_zonelists() noexcept {
+    for (unsigned n = 0; n < node_count_; ++n) finish_node(n);
+  }
+  // The same, counting what is given back.
+  page::MetadataSource source_that_takes_back() noexcept {
+    page::MetadataSource both = source();
+    both.give_back_bytes = [](void* self, std::byte*, Bytes size) noexcept {
+      static_cast<TestMachine*>(self)->given_back_ += size.raw;
+    };
+    return both;
+  }
+  std::uint64_t given_back() const noexcept { return given_back_; }
   page::MetadataSource source() noexcept {
     return {this, [](void* self, Bytes size, Bytes alignment, NodeId) noexcept -> Result<std::byte*> {
               auto& machine = *static_cast<TestMachine*>(self);
+              if (machine.calls_left == 0) return Error::no_memory;
+              --machine.calls_left;
               const std::uint64_t at = align_down(machine.used_ + alignment.raw - 1, alignment.raw);
               if (at > machine.room || machine.room - at < size.raw) return Error::no_memory;
               machine.used_ = at + size.raw;
@@ -73,9 +88,10 @@ class TestMachine {
   }
 
   zones::Layout layout{};
-  page::MemoryMap<G> map;
+  typename PageAllocator<G, Watcher, Policy, Cores>::Map map;
   PageAllocator<G, Watcher, Policy, Cores> allocator;
-  std::uint64_t room = kTestMemory;  // bytes that source() gives
+  std::uint64_t room = kTestMemory;       // bytes that source() gives
+  std::uint32_t calls_left = UINT32_MAX;  // how often it gives any
 
  private:
   static constexpr unsigned kNodes = 2;
@@ -83,12 +99,14 @@ class TestMachine {
     zones::Node& node = nodes_[n];
     node.id = static_cast<NodeId>(n);
     node.first_zone = n * zones::kZoneTypes;
+    node.present = PageCount{0};
     std::uint64_t begin = UINT64_MAX, end = 0;
     for (unsigned t = 0; t < zones::kZoneTypes; ++t) {
       zones::Zone& zone = zones_[node.first_zone + t];
       zone.type = static_cast<Types>(t);
       zone.node = node.id;
       if (!zone.is_populated()) continue;
+      node.present.raw += zone.present.raw;
       if (zone.start.raw < begin) begin = zone.start.raw;
       if (zone.span().end().raw > end) end = zone.span().end().raw;
     }
@@ -111,7 +129,7 @@ class TestMachine {
   zones::ZoneRef lists_[kNodes][kNodes * zones::kZoneTypes] = {};
   std::size_t range_count_ = 0;
   unsigned node_count_ = 0;
-  std::uint64_t used_ = 0;
+  std::uint64_t used_ = 0, given_back_ = 0;
 };
 
 }  // namespace quarry::buddy

@@ -30,6 +30,14 @@ enum class Grouping : std::uint8_t { by_mobility, none };
 // Whether a fallback may leave pageblocks of mixed types behind (the inverse of ALLOC_NOFRAGMENT).
 enum class Mixing : std::uint8_t { avoid, allow };
 
+// Which other types a type takes from, the first choice first.
+// Source    Linux 6.1, "fallbacks".
+inline constexpr MigrateType kFallbacks[page::kOrdinaryTypes][2] = {
+    {MigrateType::reclaimable, MigrateType::movable},    // of unmovable
+    {MigrateType::reclaimable, MigrateType::unmovable},  // of movable
+    {MigrateType::unmovable, MigrateType::movable},      // of reclaimable
+};
+
 // What take_other() looks for.
 struct Wanted {
   Order order;
@@ -55,11 +63,12 @@ struct Tally {
   std::uint64_t splits = 0, merges = 0, fallbacks = 0;
 };
 
-// Where a zone stands and what it may take memory from, at init().
+// Where a zone stands and what it may take memory from, at init(). A policy that looks at the ends of its zone has
+// set_span(PfnRange) and is told what the zone spans, at first and whenever that changes.
 template <class Map>
 struct ZoneSetup {
   Map& map;
-  PfnRange span;
+  PfnRange span;                 // where it may ever have memory
   std::uint32_t zone = 0;        // index into Layout::zones
   std::uint32_t first_part = 0;  // the numbers that its descriptors carry begin here
   NodeId node{};

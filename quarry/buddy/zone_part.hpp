@@ -12,11 +12,11 @@ namespace quarry::buddy {
 using page::MigrateType;
 
 // Hot: always inline, so that what the compiler makes of a caller does not hang on the rest of its file.
-template <Geometry G>
+template <Geometry G, class Extra = page::NoExtra>
 class ZonePart {
  public:
-  using Map = page::MemoryMap<G>;
-  using Descriptor = page::Descriptor;
+  using Map = page::MemoryMap<G, Extra>;
+  using Descriptor = typename Map::Descriptor;
   using Link = page::Link;
   static constexpr unsigned kOrders = G.max_order_ + 1;
   static constexpr unsigned kShift = 31;

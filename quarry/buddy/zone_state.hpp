@@ -21,6 +21,8 @@ struct ZoneState {
   zones::Zone* zone = nullptr;                    // span and managed count
   std::uint32_t index = 0;                        // in Layout::zones
   std::uint32_t first_part = 0, part_count = 0;   // 0 parts: the zone is empty
+  PfnRange at_boot;                               // what it spans of memory that was there at init()
+  PfnRange reach;                                 // where it may ever have memory; law: spans nothing outside
   Pfn deferred_begin, deferred_end;               // all deferred sections lie in between
 
   struct Counters {

@@ -119,6 +119,59 @@ TEST(a_small_machine_comes_up_with_bootmem) {
   expect(!bench.early->memblock().audit() && !bench.early->bootmem()->audit());
 }
 
+// Goal: each step of the hand-over is told once, in order, with counts that add up; the cores have their lists from
+// right after memblock's pages on.
+TEST(the_hand_over_is_told_step_by_step) {
+  forget(memory_here), forget(tables_here);
+  Bench bench{memory_here, tables_here};
+  expect(bench.early != nullptr);
+  if (bench.early == nullptr) return;
+  struct Heard {
+    Bench::System* system = nullptr;
+    std::size_t count = 0;
+    PageCount given{};
+    unsigned cores_before = 0, cores_after = 0;
+    bool in_order = true;
+  } heard;
+  PageConfig config;
+  config.moments = {&heard, [](void* self, const Moment& moment) noexcept {
+                      auto& to = *static_cast<Heard*>(self);
+                      to.in_order = to.in_order && static_cast<std::size_t>(moment.step) == to.count;
+                      ++to.count;
+                      to.given.raw += moment.given.raw;
+                      to.in_order = to.in_order && to.given == moment.total;
+                      const unsigned cores = to.system->allocator().core_count();
+                      (moment.step < HandOverStep::cpu_lists ? to.cores_before : to.cores_after) += cores;
+                    }};
+  Bench::System system{*bench.early, Platform{&bench.ram}, metadata_in_ram(*bench.early), config};
+  heard.system = &system;
+  expect(static_cast<bool>(bring_up(*bench.early, system, bench.reached)));
+  expect_equal(heard.count, kHandOverSteps);
+  expect(heard.in_order);
+  expect_equal(heard.cores_before, 0u);
+  expect_equal(heard.cores_after, unsigned{kHandOverSteps - 2});
+  expect_equal(system.timeline().size(), kHandOverSteps);
+  const Moment& last = system.timeline().back();
+  PageCount managed;
+  for (const zones::Zone& zone : bench.early->layout().zones) managed.raw += zone.managed.raw;
+  expect_equal(last.total, managed);
+  expect(last.free < last.total);  // the slabs' first pages are in use
+  expect_equal(system.counts().from_memblock, system.timeline()[0].total);
+}
+
+TEST(cores_have_no_lists_if_an_embedder_wants_none) {
+  forget(memory_here), forget(tables_here);
+  Bench bench{memory_here, tables_here};
+  expect(bench.early != nullptr);
+  if (bench.early == nullptr) return;
+  PageConfig config;
+  config.cpu_lists = CpuListsAre::left_out;
+  Bench::System system{*bench.early, Platform{&bench.ram}, metadata_in_ram(*bench.early), config};
+  expect(static_cast<bool>(bring_up(*bench.early, system, bench.reached)));
+  expect_equal(system.allocator().core_count(), 0u);
+  expect(exercise_pages(system).complaint.empty());
+}
+
 // Goal: no state is shared.
 // Method: the second machine's bring-up changes not one count of the first, and the other way round.
 TEST(two_machines_come_up_side_by_side) {

@@ -1,7 +1,7 @@
 // quarry/memory/exercise.hpp: a booted memory system put to use, and found as it was before.
 //
-// Each exercise allocates, writes, checks and frees through one allocator and leaves no page behind. They run
-// on simulated machines and on real ones alike.
+// Each exercise allocates, writes, checks and frees through one allocator and leaves no page behind, on no core's lists
+// either. They run on simulated machines and on real ones alike.
 #pragma once
 
 #include "quarry/memory/page_system.hpp"
@@ -41,6 +41,7 @@ Exercise exercise_pages(System& system) noexcept {
         return {result.what, result.operations, "a block that was taken back twice", pages};
     }
   }
+  system.allocator().drain_all();
   if (const auto finding = system.allocator().audit(); finding)
     return {result.what, result.operations, buddy::name_of(finding.broken), {finding.page, finding.page}};
   return result;
@@ -65,6 +66,7 @@ Exercise exercise_kmalloc(System& system) noexcept {
       ++result.operations;
     }
   }
+  system.allocator().drain_all();
   if (const auto audit = system.slabs().audit(); !audit.holds())
     return {result.what, result.operations, slab::name_of(audit.broken)};
   return result;
@@ -92,6 +94,7 @@ Exercise exercise_cache(System& system) noexcept {
   }
   const auto leaks = system.slabs().destroy(cache);
   if (!leaks || !leaks.value().none()) return {result.what, result.operations, "a cache that would not go"};
+  system.allocator().drain_all();
   return result;
 }
 

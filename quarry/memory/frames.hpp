@@ -8,12 +8,11 @@
 namespace quarry::memory {
 
 // A view of two objects that outlive it; nothing is kept here.
-template <Geometry G, class P, class Watcher>
+template <class P, class Allocator>
   requires port::Platform<P> && port::InverseMap<P>
 class Frames {
  public:
-  static constexpr Geometry kGeometry = G;
-  using Allocator = buddy::PageAllocator<G, Watcher>;
+  static constexpr Geometry kGeometry = Allocator::kGeometry;
 
   Frames(Allocator& allocator, const zones::Layout& layout, P platform) noexcept
       : allocator_{&allocator}, layout_{&layout}, platform_{platform} {}

@@ -15,47 +15,79 @@ namespace quarry::memory {
 // What each step of the hand-over gave, in pages.
 struct HandOverCounts {
   PageCount from_memblock;      // memblock_free_all; with bootmem what it leaves out: high memory
+  PageCount from_highmem;       // of those, free_highpages
   BootmemRelease from_bootmem;  // free_all_bootmem
   PageCount from_cma;           // cma_init_reserved_areas, activated or not
   PageCount from_initrd;        // free_initrd_mem
   PageCount from_init;          // free_initmem
-  PageCount from_others;        // State::given_back
+  PageCount from_used;          // gather_bootmem_prealloc: in use from the start
+  PageCount from_others;        // what else State::given_back has
   PageCount lost_to_rounding;   // pages that only a part of was free
 };
 
-// Releases every whole page of memblock's free ranges from frame `from` on, ascending. Hotpluggable memory as well:
-// from here on it is like any other.
+inline constexpr PfnRange kAllPages{Pfn{0}, Pfn{UINT64_MAX}};
+
+// Where high memory begins; there is none: after everything.
+constexpr Pfn high_memory_of(const zones::Layout& layout) noexcept {
+  const PfnRange high = layout.ranges[static_cast<unsigned>(zones::ZoneType::highmem)].span;
+  return high.empty() ? Pfn{UINT64_MAX} : high.begin();
+}
+
+// Releases every whole page of memblock's free ranges inside `window`, ascending. Hotpluggable memory as well: from here
+// on it is like any other.
 //
 // Errors    those of PageAllocator::release, which only a broken layout provokes.
 // Source    Linux 6.1, "memblock_free_all", "free_low_memory_core_early".
 template <class Allocator>
-Result<PageCount> release_free_memory(EarlySystem& early, Allocator& allocator, Pfn from = Pfn{0}) noexcept {
+Result<PageCount> release_free_memory(EarlySystem& early, Allocator& allocator,
+                                      PfnRange window = kAllPages) noexcept {
   if (auto cleared = early.memblock().clear_hotplug({PhysAddr{0}, PhysAddr{UINT64_MAX}}); !cleared)
     return cleared.error();
   const PageSize page = early.machine().geometry.page_size();
   PageCount total;
   for (const early::MemoryRange& free : early.memblock().free_ranges()) {
     const PfnRange whole = PfnRange::inside(free.range, page);
-    if (whole.empty() || whole.end() <= from) continue;
-    const PfnRange pages{whole.begin() < from ? from : whole.begin(), whole.end()};
+    const Pfn begin = whole.begin() < window.begin() ? window.begin() : whole.begin();
+    const Pfn end = whole.end() < window.end() ? whole.end() : window.end();
+    if (end <= begin) continue;
+    const PfnRange pages{begin, end};
     if (auto released = allocator.release(pages); !released) return released.error();
     total = PageCount{total.raw + pages.size().raw};
   }
   return total;
 }
 
-// The same from bootmem, and high memory, which it does not know, from memblock.
+// Low memory: all that bootmem knows, or memblock's.
 //
 // Errors    those of release_all() and release_free_memory().
-// Source    Linux 4.19, "free_all_bootmem", "free_highpages" (behaviour).
+// Source    Linux 6.1, "memblock_free_all"; Linux 4.19, "free_all_bootmem" (behaviour).
 template <class Allocator>
-Result<Done> release_bootmem(EarlySystem& early, Allocator& allocator, HandOverCounts& counts) noexcept {
+Result<Done> release_low_memory(EarlySystem& early, Allocator& allocator, HandOverCounts& counts) noexcept {
+  if (early.bootmem() == nullptr) {
+    const Pfn end = high_memory_of(early.layout());
+    const auto pages = release_free_memory(early, allocator, {Pfn{0}, end});
+    if (!pages) return pages.error();
+    counts.from_memblock = pages.value();
+    return Done{};
+  }
   const auto low = release_all(*early.bootmem(), allocator);
   if (!low) return low.error();
-  const auto high = release_free_memory(early, allocator, boot::bootmem_end(early.state()));
-  if (!high) return high.error();
   counts.from_bootmem = low.value();
-  counts.from_memblock = high.value();
+  return Done{};
+}
+
+// High memory, which bootmem does not know, from memblock.
+//
+// Errors    those of release_free_memory().
+// Source    Linux 6.1, arch/arm/mm/init.c, "free_highpages" (behaviour).
+template <class Allocator>
+Result<Done> release_high_memory(EarlySystem& early, Allocator& allocator, HandOverCounts& counts) noexcept {
+  const Pfn begin =
+      early.bootmem() != nullptr ? boot::bootmem_end(early.state()) : high_memory_of(early.layout());
+  const auto pages = release_free_memory(early, allocator, {begin, kAllPages.end()});
+  if (!pages) return pages.error();
+  counts.from_highmem = pages.value();
+  counts.from_memblock.raw += pages.value().raw;
   return Done{};
 }
 
@@ -121,21 +153,35 @@ Result<PageCount> release_used(EarlySystem& early, Allocator& allocator, PfnRang
   return pages.size();
 }
 
-// What else the flow says that comes back: as free pages, or in use.
+// What else the flow says that comes back as free pages at that moment.
 //
 // Returns   the pages given.
-// Errors    those of PageAllocator::release; bad_argument: used pages that are no whole blocks.
+// Errors    those of PageAllocator::release.
 template <class Allocator>
-Result<PageCount> release_given_back(EarlySystem& early, Allocator& allocator) noexcept {
+Result<PageCount> release_given_back(EarlySystem& early, Allocator& allocator,
+                                     boot::GivenBack::When when) noexcept {
+  PageCount total;
+  for (const boot::GivenBack& part : early.state().given_back) {
+    if (part.as != boot::GivenBack::As::free || part.when != when) continue;
+    const auto pages = release_reserved(early, allocator, part.range, part.owner);
+    if (!pages) return pages.error();
+    total = PageCount{total.raw + pages.value().raw};
+  }
+  return total;
+}
+
+// What the flow says that is in use from the start, and counts as managed.
+//
+// Returns   the pages given.
+// Errors    those of PageAllocator::release_used; bad_argument: they are no whole blocks.
+// Source    Linux 6.1, mm/hugetlb.c, "gather_bootmem_prealloc" (behaviour).
+template <class Allocator>
+Result<PageCount> release_all_used(EarlySystem& early, Allocator& allocator) noexcept {
   const PageSize page = early.machine().geometry.page_size();
   PageCount total;
   for (const boot::GivenBack& part : early.state().given_back) {
-    Result<PageCount> pages = PageCount{0};
-    if (part.as == boot::GivenBack::As::free) {
-      pages = release_reserved(early, allocator, part.range, part.owner);
-    } else {
-      pages = release_used(early, allocator, PfnRange::inside(part.range, page));
-    }
+    if (part.as != boot::GivenBack::As::used) continue;
+    const auto pages = release_used(early, allocator, PfnRange::inside(part.range, page));
     if (!pages) return pages.error();
     total = PageCount{total.raw + pages.value().raw};
   }

@@ -7,22 +7,29 @@
 
 #include "quarry/memory/frames.hpp"
 #include "quarry/memory/hand_over.hpp"
+#include "quarry/memory/timeline.hpp"
 #include "quarry/slab/kmalloc.hpp"
 
 namespace quarry::memory {
 
+// Whether each core keeps pages at hand once the hand-over is done.
+enum class CpuListsAre : std::uint8_t { started, left_out };
+
 // What an embedder decides about these stages.
 struct PageConfig {
   buddy::AllocatorConfig allocator{};
+  CpuListsAre cpu_lists = CpuListsAre::started;
   slab::PackingRules packing{};
   slab::DmaCaches dma_caches = slab::DmaCaches::none;
+  MomentObserver moments{};
 };
 
-template <Geometry G, class P, class Watcher = buddy::NoObserver>
+// The cores are the platform's; with one there is one set of lists.
+template <Geometry G, class P, class Watcher = buddy::NoObserver, class Policy = buddy::LinuxPolicy>
 class PageSystem {
  public:
-  using Allocator = buddy::PageAllocator<G, Watcher>;
-  using Pages = Frames<G, P, Watcher>;
+  using Allocator = buddy::PageAllocator<G, Watcher, Policy, port::CoresOf<P>>;
+  using Pages = Frames<P, Allocator>;
   static constexpr Geometry kGeometry = G;
 
   // `early` has its zones cut, and outlives this; so does whatever `metadata` and `platform` point at.
@@ -31,7 +38,7 @@ class PageSystem {
       : early_{&early},
         metadata_{metadata},
         config_{config},
-        allocator_{watcher},
+        allocator_{watcher, port::cores_of(platform)},
         frames_{allocator_, early.layout(), platform},
         slabs_{frames_, config.packing},
         kmalloc_{slabs_} {}
@@ -45,17 +52,18 @@ class PageSystem {
   Result<Done> describe_pages() noexcept {
     if (early_->machine().geometry != G) return Error::bad_geometry;
     if (auto mapped = map_.init(early_->layout(), metadata_); !mapped) return mapped;
-    return allocator_.init(early_->layout(), map_, metadata_, config_.allocator);
+    if (auto made = allocator_.init(early_->layout(), map_, metadata_, config_.allocator); !made) return made;
+    return keep_room_for_cpu_lists();
   }
 
   // Free pages of memblock, or of bootmem, become the allocator's.
   //
-  // Errors    those of release_free_memory() or release_bootmem().
+  // Errors    those of release_low_memory() and release_high_memory().
   Result<Done> hand_over() noexcept {
-    if (early_->bootmem() != nullptr) return release_bootmem(*early_, allocator_, counts_);
-    const auto pages = release_free_memory(*early_, allocator_);
-    if (!pages) return pages.error();
-    counts_.from_memblock = pages.value();
+    if (auto low = release_low_memory(*early_, allocator_, counts_); !low) return low;
+    reached(HandOverStep::low_memory);
+    if (auto high = release_high_memory(*early_, allocator_, counts_); !high) return high;
+    reached(HandOverStep::high_memory);
     return Done{};
   }
 
@@ -67,42 +75,96 @@ class PageSystem {
     return kmalloc_.boot(config_.dma_caches);
   }
 
-  // What comes back once the kernel runs: contiguous areas, the initrd, the kernel's init memory. Watermarks
-  // are computed in between, from the pages managed at that moment, as Linux does.
+  // Each core gets its lists; then what comes back while the kernel starts: contiguous areas, the initrd, the kernel's
+  // init memory. Watermarks are computed in between, from the pages managed at that moment, as Linux does.
   //
   // Errors    those of the releases.
   Result<Done> finish() noexcept {
-    const auto areas = activate_areas(*early_, allocator_);
-    if (!areas) return areas.error();
-    counts_.from_cma = areas.value();
+    if (auto started = start_cpu_lists(); !started) return started;
+    reached(HandOverStep::cpu_lists);
+    if (auto done = give(HandOverStep::boot_memory, counts_.from_others, given_back(When::before_areas));
+        !done)
+      return done;
+    if (auto done = give(HandOverStep::areas, counts_.from_cma, activate_areas(*early_, allocator_)); !done)
+      return done;
     set_watermarks();
-    const boot::State& state = early_->state();
-    if (state.initrd.is_valid) {
-      const auto pages = release_reserved(*early_, allocator_, state.initrd.range, "initrd");
-      if (!pages) return pages.error();
-      counts_.from_initrd = pages.value();
-    }
-    const auto pages = release_reserved(*early_, allocator_, state.machine.kernel.init, "kernel init");
-    if (!pages) return pages.error();
-    counts_.from_init = pages.value();
-    const auto rest = release_given_back(*early_, allocator_);
-    if (!rest) return rest.error();
-    counts_.from_others = rest.value();
-    return Done{};
+    reached(HandOverStep::watermarks);
+    if (auto done = give(HandOverStep::used, counts_.from_used, release_all_used(*early_, allocator_)); !done)
+      return done;
+    return finish_init();
   }
 
   const HandOverCounts& counts() const noexcept { return counts_; }
+  std::span<const Moment> timeline() const noexcept { return timeline_.moments(); }
   Allocator& allocator() noexcept { return allocator_; }
   Pages& frames() noexcept { return frames_; }
   slab::SlabAllocator<Pages>& slabs() noexcept { return slabs_; }
   slab::Kmalloc<Pages>& kmalloc() noexcept { return kmalloc_; }
 
  private:
+  using When = boot::GivenBack::When;
+
+  Result<PageCount> given_back(When when) noexcept { return release_given_back(*early_, allocator_, when); }
+
+  Result<Done> finish_init() noexcept {
+    const boot::State& state = early_->state();
+    if (state.initrd.is_valid) {
+      const auto pages = release_reserved(*early_, allocator_, state.initrd.range, "initrd");
+      if (!pages) return pages.error();
+      counts_.from_initrd = pages.value();
+    }
+    if (auto done = give(HandOverStep::initrd, counts_.from_others, given_back(When::with_initrd)); !done)
+      return done;
+    const PhysRange init = state.machine.kernel.init;
+    if (auto done = give(HandOverStep::init_memory, counts_.from_init,
+                         release_reserved(*early_, allocator_, init, "kernel init"));
+        !done)
+      return done;
+    return give(HandOverStep::the_rest, counts_.from_others, given_back(When::at_the_end));
+  }
+
+  // A step that is over: what it gave is counted, and told.
+  Result<Done> give(HandOverStep step, PageCount& into, Result<PageCount> pages) noexcept {
+    if (!pages) return pages.error();
+    into.raw += pages.value().raw;
+    reached(step);
+    return Done{};
+  }
+
+  void reached(HandOverStep step) noexcept {
+    const Moment& now = timeline_.record(step, allocator_);
+    if (config_.moments.after != nullptr) config_.moments.after(config_.moments.self, now);
+  }
+
   void set_watermarks() noexcept {
     const zones::Layout& layout = early_->layout();
     if (layout.nodes.empty()) return;
     const PageCount lowmem = allocator_.free_buffer_pages(layout.nodes[0].id);
     allocator_.set_watermarks(buddy::min_free_kbytes(lowmem, G.page_size()));
+  }
+
+  // The metadata's source may be the boot-time allocator, which is gone when the lists start.
+  Result<Done> keep_room_for_cpu_lists() noexcept {
+    if (config_.cpu_lists == CpuListsAre::left_out || early_->layout().nodes.empty()) return Done{};
+    const Bytes size = allocator_.cpu_lists_size();
+    const auto room = metadata_.take_bytes(metadata_.self, size, Bytes{alignof(std::uint64_t)},
+                                           early_->layout().nodes[0].id);
+    if (!room) return room.error();
+    cpu_lists_ = {room.value(), static_cast<std::size_t>(size.raw)};
+    return Done{};
+  }
+
+  Result<Done> start_cpu_lists() noexcept {
+    if (cpu_lists_.empty()) return Done{};
+    const page::MetadataSource kept{this,
+                                    [](void* self, Bytes size, Bytes, NodeId) noexcept -> Result<std::byte*> {
+                                      const auto room = static_cast<PageSystem*>(self)->cpu_lists_;
+                                      if (size.raw > room.size()) return Error::no_memory;
+                                      return room.data();
+                                    }};
+    for (const numa::Node& node : early_->state().nodes.nodes())
+      allocator_.set_cores_of_node(node.id, node.cpus);
+    return allocator_.start_cpu_lists(kept);
   }
 
   EarlySystem* early_;
@@ -114,6 +176,8 @@ class PageSystem {
   slab::SlabAllocator<Pages> slabs_;
   slab::Kmalloc<Pages> kmalloc_;
   HandOverCounts counts_;
+  Timeline timeline_;
+  std::span<std::byte> cpu_lists_;  // memory for them, taken while there was a boot-time allocator
 };
 
 }  // namespace quarry::memory

@@ -14,8 +14,8 @@
 //   isolated   list        part      order  5             next       previous   0
 //   reserved   0           part      order  6             references owner's    owner's
 //
-//   nothing    A tail, a frame that was never given to the page allocator (reserved since boot, or a hole),
-//              or one of a section whose bring-up is deferred. Zeroed memory says so without being written.
+//   nothing    A tail, a frame that was never given to the page allocator (reserved since boot, or a hole), one of
+//              a section whose bring-up is deferred, or of one that is offline. Zeroed memory says so unwritten.
 //   list       The MigrateType of the free list that the block stands on. A pageblock's own type is in the
 //              memory map's pageblock bits and may differ.
 //   type       The MigrateType that was asked for.
@@ -26,7 +26,9 @@
 //   free head  of a slab, low 16 bits: number of the first free object, kNoObject when there is none.
 //   in use     of a slab, high 16 bits: number of objects handed out.
 //   owner's    Two words that whoever holds the page may use. Zero when it is handed out.
-//   reserved   Taken from use on purpose: a bad page, a page held by hot-unplug.
+//   reserved   Taken from use on purpose: a bad page.
+//
+// An embedder's own fields may follow, which nothing here touches: see extra.hpp.
 #pragma once
 
 #include <cstdint>

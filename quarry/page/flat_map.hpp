@@ -8,18 +8,19 @@
 
 #include "quarry/base/geometry.hpp"
 #include "quarry/base/range.hpp"
-#include "quarry/page/descriptor.hpp"
+#include "quarry/page/extra.hpp"
 #include "quarry/page/metadata_source.hpp"
 #include "quarry/page/pageblock_bits.hpp"
 #include "quarry/zones/zones.hpp"
 
 namespace quarry::page {
 
-template <Geometry G>
+template <Geometry G, class Extra = NoExtra>
 class FlatMap {
   static_assert(G.is_flat());
 
  public:
+  using Descriptor = DescriptorWith<Extra>;
   static constexpr Geometry kGeometry = G;
 
   FlatMap() noexcept = default;
@@ -50,11 +51,24 @@ class FlatMap {
     const Array& array = known_array_of(page);
     return PageblockBits::get(array.bits, pageblock_in(array, page));
   }
+  // The type that an isolated pageblock had before; of others the type.
+  MigrateType type_beneath_isolation(Pfn page) const noexcept {
+    const Array& array = known_array_of(page);
+    return PageblockBits::get_beneath(array.bits, pageblock_in(array, page));
+  }
   void set_pageblock_type(Pfn page, MigrateType type) noexcept {
     const Array& array = known_array_of(page);
     PageblockBits::set(array.bits, pageblock_in(array, page), type);
   }
   NodeId node_of(Pfn page) const noexcept { return known_array_of(page).node; }
+
+  // Where the page extensions of `page`'s array begin, to be read and set by Extensions; null: no descriptor.
+  struct ExtensionBase {
+    std::byte** base;
+    PfnRange pages;  // what the array describes
+    NodeId node;
+  };
+  ExtensionBase extension_base(Pfn page) const noexcept;
 
   // The first frame at or after `from` and below `end` that has a descriptor; `end` when there is none.
   Pfn next_present(Pfn from, Pfn end) const noexcept;
@@ -67,10 +81,11 @@ class FlatMap {
     std::uint8_t* bits;
     Pfn begin, end;  // multiples of the largest block
     NodeId node;
+    std::byte* extensions;  // null: there are none
   };
 
-  [[gnu::always_inline]] const Array* array_of(Pfn page) const noexcept {
-    for (const Array& array : arrays_)
+  [[gnu::always_inline]] Array* array_of(Pfn page) const noexcept {
+    for (Array& array : arrays_)
       if (array.begin <= page && page < array.end) return &array;
     return nullptr;
   }

@@ -6,8 +6,8 @@
 
 namespace quarry::page {
 
-template <Geometry G>
-Result<Done> FlatMap<G>::init(const zones::Layout& layout, MetadataSource source) noexcept {
+template <Geometry G, class Extra>
+Result<Done> FlatMap<G, Extra>::init(const zones::Layout& layout, MetadataSource source) noexcept {
   check(arrays_.empty(), "a memory map is initialised once");
   const NodeId near = layout.nodes.empty() ? NodeId::first : layout.nodes[0].id;
   const auto arrays = source.take<Array>(layout.nodes.size(), near);
@@ -24,27 +24,35 @@ Result<Done> FlatMap<G>::init(const zones::Layout& layout, MetadataSource source
     if (!first) return first.error();
     const auto bits = source.take<std::uint8_t>(bytes, node.id);
     if (!bits) return bits.error();
-    arrays.value()[count++] = {first.value(), bits.value(), Pfn{begin}, Pfn{end}, node.id};
+    arrays.value()[count++] = {first.value(), bits.value(), Pfn{begin}, Pfn{end}, node.id, nullptr};
     metadata_.raw += (end - begin) * sizeof(Descriptor) + bytes;
   }
   arrays_ = {arrays.value(), count};
   return Done{};
 }
 
-template <Geometry G>
-Pfn FlatMap<G>::pfn_of(const Descriptor& descriptor) const noexcept {
+template <Geometry G, class Extra>
+Pfn FlatMap<G, Extra>::pfn_of(const Descriptor& descriptor) const noexcept {
   for (const Array& array : arrays_) {
-    const auto distance =
-        reinterpret_cast<std::uintptr_t>(&descriptor) - reinterpret_cast<std::uintptr_t>(array.first);
-    const std::uint64_t index = distance >> 4;
-    if (index < array.end.raw - array.begin.raw) return Pfn{array.begin.raw + index};
+    const std::uint64_t pages = array.end.raw - array.begin.raw;
+    const auto at = reinterpret_cast<std::uintptr_t>(&descriptor);
+    const auto first = reinterpret_cast<std::uintptr_t>(array.first);
+    if (first <= at && at - first < pages * sizeof(Descriptor))
+      return Pfn{array.begin.raw + static_cast<std::uint64_t>(&descriptor - array.first)};
   }
   check(false, "not a descriptor of this map");
   return Pfn{};
 }
 
-template <Geometry G>
-Pfn FlatMap<G>::next_present(Pfn from, Pfn end) const noexcept {
+template <Geometry G, class Extra>
+auto FlatMap<G, Extra>::extension_base(Pfn page) const noexcept -> ExtensionBase {
+  Array* const array = array_of(page);
+  if (array == nullptr) return {nullptr, {}, NodeId::first};
+  return {&array->extensions, {array->begin, array->end}, array->node};
+}
+
+template <Geometry G, class Extra>
+Pfn FlatMap<G, Extra>::next_present(Pfn from, Pfn end) const noexcept {
   if (from >= end || find(from) != nullptr) return from < end ? from : end;
   Pfn next = end;
   for (const Array& array : arrays_)

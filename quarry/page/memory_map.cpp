@@ -2,6 +2,7 @@
 
 #include "quarry/base/geometries.hpp"
 #include "quarry/page/flat_map_impl.hpp"
+#include "quarry/page/sparse_hotplug_impl.hpp"
 #include "quarry/page/sparse_map_impl.hpp"
 
 namespace quarry::page {

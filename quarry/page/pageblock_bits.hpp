@@ -1,6 +1,9 @@
 // quarry/page/pageblock_bits.hpp: the migrate type of each pageblock, four bits each.
 //
-// Kept so that zeroed memory says movable, as every pageblock starts: nothing is written at bring-up.
+//   bit      3          2  1  0
+//         isolated   its type, or the one it has again afterwards; kept so that 0 is movable
+//
+// Zeroed memory says movable, as every pageblock starts: nothing is written at bring-up.
 #pragma once
 
 #include "quarry/page/migrate_type.hpp"
@@ -15,16 +18,26 @@ class PageblockBits {
   }
 
   static MigrateType get(const std::uint8_t* bits, std::uint64_t pageblock) noexcept {
-    return static_cast<MigrateType>(((bits[pageblock >> 1] >> shift(pageblock)) & 0xf) ^ kZero);
+    const unsigned value = value_of(bits, pageblock);
+    return (value & kIsolated) != 0 ? MigrateType::isolate : static_cast<MigrateType>(value ^ kZero);
+  }
+  // Its type when it is not isolated any more, or its type.
+  static MigrateType get_beneath(const std::uint8_t* bits, std::uint64_t pageblock) noexcept {
+    return static_cast<MigrateType>((value_of(bits, pageblock) & ~kIsolated) ^ kZero);
   }
   static void set(std::uint8_t* bits, std::uint64_t pageblock, MigrateType type) noexcept {
-    const unsigned value = (index_of(type) ^ kZero) << shift(pageblock);
+    const unsigned value =
+        type == MigrateType::isolate ? value_of(bits, pageblock) | kIsolated : index_of(type) ^ kZero;
     std::uint8_t& pair = bits[pageblock >> 1];
-    pair = static_cast<std::uint8_t>((pair & ~(0xfu << shift(pageblock))) | value);
+    pair = static_cast<std::uint8_t>((pair & ~(0xfu << shift(pageblock))) | value << shift(pageblock));
   }
 
  private:
   static constexpr unsigned kZero = index_of(MigrateType::movable);
+  static constexpr unsigned kIsolated = 8;
+  static constexpr unsigned value_of(const std::uint8_t* bits, std::uint64_t pageblock) noexcept {
+    return (bits[pageblock >> 1] >> shift(pageblock)) & 0xfu;
+  }
   static constexpr unsigned shift(std::uint64_t pageblock) noexcept { return (pageblock & 1) * 4; }
 };
 

@@ -10,18 +10,19 @@
 
 #include "quarry/base/geometry.hpp"
 #include "quarry/base/range.hpp"
-#include "quarry/page/descriptor.hpp"
+#include "quarry/page/extra.hpp"
 #include "quarry/page/metadata_source.hpp"
 #include "quarry/page/pageblock_bits.hpp"
 #include "quarry/zones/zones.hpp"
 
 namespace quarry::page {
 
-template <Geometry G>
+template <Geometry G, class Extra = NoExtra>
 class SparseMap {
   static_assert(!G.is_flat());
 
  public:
+  using Descriptor = DescriptorWith<Extra>;
   static constexpr Geometry kGeometry = G;
   static constexpr unsigned kSectionShift = G.section_bits_ - G.page_shift_;
   static constexpr std::uint64_t kSectionPages = std::uint64_t{1} << kSectionShift;
@@ -60,6 +61,10 @@ class SparseMap {
   [[gnu::always_inline]] MigrateType pageblock_type(Pfn page) const noexcept {
     return PageblockBits::get(roots_[root_of(page)].bits, pageblock_in_root(page));
   }
+  // The type that an isolated pageblock had before; of others the type.
+  MigrateType type_beneath_isolation(Pfn page) const noexcept {
+    return PageblockBits::get_beneath(roots_[root_of(page)].bits, pageblock_in_root(page));
+  }
   void set_pageblock_type(Pfn page, MigrateType type) noexcept {
     PageblockBits::set(roots_[root_of(page)].bits, pageblock_in_root(page), type);
   }
@@ -87,10 +92,46 @@ class SparseMap {
   void set_touched(Pfn page) noexcept { known_section_of(page).flags |= kTouched; }
   // The start of the first deferred section in `within`, whose ends are whole sections; its end when none.
   Pfn next_deferred(PfnRange within) const noexcept;
+
+  // --- Hot-plug -----------------------------------------------------------------------------------
+  //   absent --add_sections()--> offline --set_online()--> online       those of init() are online at once
+  //          <-remove_sections()-        <-set_offline()-
+  //
+  // Describes whole sections that are not present. Their descriptors say nothing yet; they are offline.
+  //
+  // Errors    bad_argument: no whole sections. busy: one is present. no_memory: the source has none. Nothing changed.
+  // Cost      O(sections), and O(runs) for each that was there before; tables grow by being copied.
+  // Source    Linux 6.1, "sparse_add_section".
+  Result<Done> add_sections(PfnRange pages, NodeId node, MetadataSource source) noexcept;
+  // Forgets whole sections that are offline. What described them goes back to the source if it takes anything back and the
+  // section was added after init(); otherwise the map keeps it for the day the section comes again.
+  //
+  // Errors    bad_argument: no whole sections, or one is not present. busy: one is online. Nothing changed.
+  // Source    Linux 6.1, "sparse_remove_section".
+  Result<Done> remove_sections(PfnRange pages, MetadataSource source) noexcept;
   bool is_online(Pfn page) const noexcept {
     const Section* const section = section_of(page);
     return section != nullptr && (section->flags & kOnline) != 0;
   }
+  // `page` has a descriptor; its section serves zone `zone`, an index into Layout::zones, from now on.
+  void set_online(Pfn page, std::uint32_t zone) noexcept;
+  void set_offline(Pfn page) noexcept;
+  // The zone of a section that was set online; of those online since init() the layout tells.
+  //
+  // Errors    not_found: it was not.
+  Result<std::uint32_t> zone_of_section(Pfn page) const noexcept {
+    const Section* const section = section_of(page);
+    if (section == nullptr || (section->flags & kPlugged) == 0) return Error::not_found;
+    return section->zone;
+  }
+
+  // Where the page extensions of `page`'s section begin, to be read and set by Extensions; null: no descriptor.
+  struct ExtensionBase {
+    std::byte** base;
+    PfnRange pages;  // the section's
+    NodeId node;
+  };
+  ExtensionBase extension_base(Pfn page) const noexcept;
 
   // The first frame at or after `from` and below `end` that has a descriptor; `end` when there is none.
   Pfn next_present(Pfn from, Pfn end) const noexcept;
@@ -101,12 +142,14 @@ class SparseMap {
   static constexpr std::uint16_t kOnline = 1;
   static constexpr std::uint16_t kDeferred = 2;
   static constexpr std::uint16_t kTouched = 4;
+  static constexpr std::uint16_t kPlugged = 8;  // its zone is known from set_online()
 
   struct Section {
     Descriptor* first;  // null: not present
     NodeId node;
     std::uint16_t flags;
-    std::uint32_t zone;  // while deferred
+    std::uint32_t zone;     // while deferred, or plugged
+    std::byte* extensions;  // null: there are none. Kept while the section is absent
   };
   struct Root {
     Section* sections;   // null: none of them is present
@@ -115,6 +158,7 @@ class SparseMap {
   struct Run {
     std::uint64_t first_section, sections;
     Descriptor* first;
+    bool may_go_back;  // taken for this one section, after init()
   };
   struct SectionSpan {
     std::uint64_t begin, end;
@@ -142,6 +186,13 @@ class SparseMap {
   }
   Result<Done> add_run(SectionSpan sections, NodeId node, MetadataSource source) noexcept;
   Result<Done> add_root(std::uint64_t root, NodeId node, MetadataSource source) noexcept;
+  static bool is_whole_sections(PfnRange pages) noexcept {
+    return !pages.empty() && ((pages.begin().raw | pages.end().raw) & (kSectionPages - 1)) == 0;
+  }
+  Result<Done> add_section(std::uint64_t section, NodeId node, MetadataSource source) noexcept;
+  void remove_section(std::uint64_t section, MetadataSource source) noexcept;
+  Result<Done> make_room(std::uint64_t roots, std::size_t runs, NodeId node, MetadataSource source) noexcept;
+  Run* run_of(std::uint64_t section) const noexcept;
 
   Root* roots_ = nullptr;
   std::uint64_t root_count_ = 0;

@@ -5,8 +5,8 @@
 
 namespace quarry::page {
 
-template <Geometry G>
-Result<Done> SparseMap<G>::init(const zones::Layout& layout, MetadataSource source) noexcept {
+template <Geometry G, class Extra>
+Result<Done> SparseMap<G, Extra>::init(const zones::Layout& layout, MetadataSource source) noexcept {
   check(roots_ == nullptr, "a memory map is initialised once");
   std::uint64_t sections_end = 0;
   for (const zones::NodeRange& range : layout.node_ranges) {
@@ -35,8 +35,8 @@ Result<Done> SparseMap<G>::init(const zones::Layout& layout, MetadataSource sour
   return Done{};
 }
 
-template <Geometry G>
-Result<Done> SparseMap<G>::add_root(std::uint64_t root, NodeId node, MetadataSource source) noexcept {
+template <Geometry G, class Extra>
+Result<Done> SparseMap<G, Extra>::add_root(std::uint64_t root, NodeId node, MetadataSource source) noexcept {
   if (roots_[root].sections != nullptr) return Done{};
   constexpr std::uint64_t root_bits = PageblockBits::bytes_for(kPageblocks << kRootShift);
   const auto sections = source.take<Section>(kSectionsPerRoot, node);
@@ -48,39 +48,40 @@ Result<Done> SparseMap<G>::add_root(std::uint64_t root, NodeId node, MetadataSou
   return Done{};
 }
 
-template <Geometry G>
-Result<Done> SparseMap<G>::add_run(SectionSpan sections, NodeId node, MetadataSource source) noexcept {
+template <Geometry G, class Extra>
+Result<Done> SparseMap<G, Extra>::add_run(SectionSpan sections, NodeId node, MetadataSource source) noexcept {
   check(run_count_ < run_room_, "more runs than ranges");
   const std::uint64_t pages = (sections.end - sections.begin) << kSectionShift;
   const auto taken = source.take<Descriptor>(pages, node);
   if (!taken) return taken.error();
   metadata_.raw += pages * sizeof(Descriptor);
-  runs_[run_count_++] = {sections.begin, sections.end - sections.begin, taken.value()};
+  runs_[run_count_++] = {sections.begin, sections.end - sections.begin, taken.value(), false};
   Descriptor* next = taken.value();
   for (std::uint64_t at = sections.begin; at < sections.end; ++at, next += kSectionPages) {
     if (const auto added = add_root(at >> kRootShift, node, source); !added) return added.error();
     Section& section = roots_[at >> kRootShift].sections[at & (kSectionsPerRoot - 1)];
     check(section.first == nullptr, "node ranges are sorted by address");
-    section = {next, node, kOnline, 0};
+    section = {next, node, kOnline, 0, nullptr};
   }
   return Done{};
 }
 
-template <Geometry G>
-Pfn SparseMap<G>::pfn_of(const Descriptor& descriptor) const noexcept {
+template <Geometry G, class Extra>
+Pfn SparseMap<G, Extra>::pfn_of(const Descriptor& descriptor) const noexcept {
   for (std::size_t i = 0; i < run_count_; ++i) {
     const Run& run = runs_[i];
-    const auto distance =
-        reinterpret_cast<std::uintptr_t>(&descriptor) - reinterpret_cast<std::uintptr_t>(run.first);
-    const std::uint64_t index = distance >> 4;
-    if (index < run.sections << kSectionShift) return Pfn{(run.first_section << kSectionShift) + index};
+    const std::uint64_t pages = run.sections << kSectionShift;
+    const auto at = reinterpret_cast<std::uintptr_t>(&descriptor);
+    const auto first = reinterpret_cast<std::uintptr_t>(run.first);
+    if (first <= at && at - first < pages * sizeof(Descriptor))
+      return Pfn{(run.first_section << kSectionShift) + static_cast<std::uint64_t>(&descriptor - run.first)};
   }
   check(false, "not a descriptor of this map");
   return Pfn{};
 }
 
-template <Geometry G>
-Pfn SparseMap<G>::next_deferred(PfnRange within) const noexcept {
+template <Geometry G, class Extra>
+Pfn SparseMap<G, Extra>::next_deferred(PfnRange within) const noexcept {
   Pfn at = within.begin();
   while (at < within.end() && !is_deferred(at)) {
     const std::uint64_t step = section_of(at) == nullptr ? kSectionPages << kRootShift : kSectionPages;
@@ -89,8 +90,8 @@ Pfn SparseMap<G>::next_deferred(PfnRange within) const noexcept {
   return at < within.end() ? at : within.end();
 }
 
-template <Geometry G>
-Pfn SparseMap<G>::next_present(Pfn from, Pfn end) const noexcept {
+template <Geometry G, class Extra>
+Pfn SparseMap<G, Extra>::next_present(Pfn from, Pfn end) const noexcept {
   while (from < end && find(from) == nullptr) {
     const std::uint64_t step = section_of(from) == nullptr ? kSectionPages << kRootShift : kSectionPages;
     from = Pfn{(from.raw & ~(step - 1)) + step};

@@ -1,6 +1,8 @@
 // quarry/port/one_core.hpp: the cores of a machine that has one, or where only one is ever used.
 #pragma once
 
+#include <utility>
+
 #include "quarry/port/platform.hpp"
 
 namespace quarry::port {
@@ -10,5 +12,25 @@ struct OneCore {
   unsigned this_core() const noexcept { return 0; }
 };
 static_assert(Cores<OneCore>);
+
+namespace detail {
+
+template <class P>
+constexpr auto cores_of(const P& platform) noexcept {
+  if constexpr (has(P::kFeatures, Feature::many_cores))
+    return platform;
+  else
+    return OneCore{};
+}
+
+}  // namespace detail
+
+// The cores of a platform: itself if it claims to have several, else the one that runs.
+template <class P>
+using CoresOf = decltype(detail::cores_of(std::declval<const P&>()));
+template <class P>
+constexpr CoresOf<P> cores_of(const P& platform) noexcept {
+  return detail::cores_of(platform);
+}
 
 }  // namespace quarry::port

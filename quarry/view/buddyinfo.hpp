@@ -14,6 +14,7 @@ struct CountedZone {
   NodeId node{};
   zones::ZoneType type{};
   buddy::ZoneStats stats{};
+  std::span<const PageCount> on_core{};  // pages that each core keeps; empty: no core does
 };
 
 // Whether the kernel knows the cma type at all: without CONFIG_CMA its column is missing.

@@ -26,6 +26,19 @@ void print_protection(TextSink& out, const zones::Layout& layout, const CountedZ
   out.put(")");
 }
 
+// What each core keeps and may keep.
+void print_pagesets(TextSink& out, const CountedZone& zone) noexcept {
+  if (zone.on_core.empty()) return;
+  out.put("\n  pagesets");
+  std::uint64_t core = 0;
+  for (const PageCount pages : zone.on_core) {
+    out.put("\n    cpu: ").dec(core++);
+    out.put("\n              count: ").dec(pages.raw);
+    out.put("\n              high:  ").dec(zone.stats.cpu_limits.high);
+    out.put("\n              batch: ").dec(zone.stats.cpu_limits.batch);
+  }
+}
+
 // Sections that follow each other on one node.
 struct Run {
   std::uint64_t first = 0, end = 0;
@@ -81,6 +94,7 @@ void print_zoneinfo(TextSink& out, const zones::Layout& layout, std::span<const 
     out.put("\n        managed  ").dec(zone->managed.raw);
     out.put("\n        cma      ").dec(zone->cma.raw);
     print_protection(out, layout, counted, device);
+    print_pagesets(out, counted);
     out.put("\n  start_pfn:           ").dec(zone->start.raw).put('\n');
   }
 }

@@ -9,7 +9,7 @@ namespace quarry::view {
 // Whether the kernel has a zone for devices' memory: then `protection` has a column for it, alike the one before.
 enum class DeviceColumn : std::uint8_t { absent, present };
 
-// /proc/zoneinfo without counters of reclaim and per-CPU lists.
+// /proc/zoneinfo without counters of reclaim.
 //
 //   Node 0, zone      DMA
 //     pages free     3840
@@ -17,6 +17,11 @@ enum class DeviceColumn : std::uint8_t { absent, present };
 //           min      175
 //           …
 //           protection: (0, 948, 948, 948, 948)
+//     pagesets
+//       cpu: 0
+//                 count: 59
+//                 high:  378
+//                 batch: 63
 //     start_pfn:           1
 //
 // Source    Linux 6.1, mm/vmstat.c, "zoneinfo_show_print" (format).

@@ -52,6 +52,28 @@ TEST(zoneinfo_is_the_text_of_proc) {
                                  "  start_pfn:           1\n"});
 }
 
+TEST(zoneinfo_has_what_each_core_keeps) {
+  const OneNode machine;
+  const PageCount on_core[] = {PageCount{59}, PageCount{0}};
+  CountedZone counted{.node = NodeId{0}, .type = ZoneType::dma, .on_core = on_core};
+  counted.stats.cpu_limits = {.batch = 63, .high = 378};
+  test::Page page;
+  auto out = page.sink();
+  print_zoneinfo(out, machine.layout, {&counted, 1}, DeviceColumn::absent);
+  expect(
+      page.view().ends_with("        protection: (0, 0, 0)\n"
+                            "  pagesets\n"
+                            "    cpu: 0\n"
+                            "              count: 59\n"
+                            "              high:  378\n"
+                            "              batch: 63\n"
+                            "    cpu: 1\n"
+                            "              count: 0\n"
+                            "              high:  378\n"
+                            "              batch: 63\n"
+                            "  start_pfn:           1\n"));
+}
+
 TEST(sections_are_shown_in_runs_of_a_node) {
   OneNode machine;
   const std::uint64_t section = k4KSparse.section_pages().raw;

@@ -1,0 +1,94 @@
+#include "cli/shell_command.hpp"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+
+#include "cli/boot_machine.hpp"
+#include "cli/output.hpp"
+#include "cli/shell.hpp"
+#include "cli/shell_stage.hpp"
+#include "cli/sizes.hpp"
+
+namespace quarry::cli {
+namespace {
+
+TextStyle shell_style(Colour colour) {
+  TextStyle style;
+  const char* const no_colour = std::getenv("NO_COLOR");
+  const bool wanted = stdout_is_terminal() && (no_colour == nullptr || *no_colour == '\0');
+  style.colour = colour == Colour::always || (colour == Colour::automatic && wanted);
+  style.width = terminal_width();
+  style.unicode = locale_is_utf8();
+  return style;
+}
+
+// The stages, and behind them the prompt.
+class Session {
+ public:
+  explicit Session(const ShellOptions& options)
+      : options_{options}, console_{shell_style(options.colour), &Shell::complete} {}
+
+  PagesRun serve(memory::EarlySystem& early, hosted::PagedRam& ram, page::MetadataSource metadata,
+                 std::optional<AsLinux> as_linux, const BootReport& report) {
+    PagesRun run;
+    with_policy(options_.policy, [&]<class Policy>() {
+      run.is_known = with_geometry(early.machine().geometry, [&]<Geometry G>() {
+        ShellStage<G, Policy> stage{early, ram, metadata, as_linux, options_.policy, teller_};
+        run.done = stage.bring_up(run.reached);
+        if (run.done) prompt(stage, report);
+      });
+    });
+    return run;
+  }
+  bool has_findings() const { return has_findings_; }
+  bool has_bad_lines() const { return has_bad_lines_ && !console_.is_terminal(); }
+
+ private:
+  void prompt(ShellMachine& machine, const BootReport& report) {
+    if (console_.is_terminal()) greet(machine, report);
+    Shell shell{machine, console_, teller_};
+    shell.run();
+    has_findings_ = shell.has_findings();
+    has_bad_lines_ = shell.has_bad_lines();
+  }
+  void greet(const ShellMachine& machine, const BootReport& report) {
+    std::uint64_t managed = 0;
+    for (const zones::Zone& zone : machine.early().layout().zones) managed += zone.managed.raw;
+    const std::uint64_t bytes = machine.geometry().page_size().bytes_in(PageCount{managed}).raw;
+    const char* const dot = console_.style().unicode ? " · " : " | ";
+    console_.write(
+        console_.style().in(
+            Ink::heading, fmt::format("{}{}{}{}{} managed{}{} CPU{}{}policy {}", report.source, dot,
+                                      report.arch, dot, human_size(bytes), dot, machine.core_count(),
+                                      machine.core_count() == 1 ? "" : "s", dot, word_of(machine.policy()))) +
+        "\n");
+  }
+
+  const ShellOptions& options_;
+  Console console_;
+  StepTeller teller_;
+  bool has_findings_ = false, has_bad_lines_ = false;
+};
+
+}  // namespace
+
+int run_shell(const ShellOptions& options) {
+  if (options.machine == "-")
+    return complain({lnx::ExitStatus::bad_arguments,
+                     "shell -: standard input has the commands; expected a machine by name or file"});
+  const auto machine = lnx::describe(options.machine, options.describe);
+  if (!machine) return complain(machine.problem());
+  Session session{options};
+  EventLog log;
+  const auto report =
+      boot_machine(*machine, options.mode, log, options.early,
+                   [&](memory::EarlySystem& early, hosted::PagedRam& ram, page::MetadataSource metadata,
+                       std::optional<AsLinux> as_linux, const EventLog&,
+                       BootReport& known) { return session.serve(early, ram, metadata, as_linux, known); });
+  if (!report) return complain(report.problem());
+  if (session.has_findings()) return 1;
+  return session.has_bad_lines() ? static_cast<int>(lnx::ExitStatus::bad_arguments) : 0;
+}
+
+}  // namespace quarry::cli

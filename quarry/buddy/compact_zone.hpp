@@ -1,0 +1,242 @@
+// quarry/buddy/compact_zone.hpp: the free pages of a zone as bitmaps, handed out from the lowest addresses on.
+//
+//   pageblocks   |XXXXXXXXXXXX|XX.XXX.XXXXX|X...XX......|............|............|
+//                 in use       free in part free in part whole        whole
+//   one frame                  1st          2nd          last of all: opened from the lowest on
+//
+// Single frames come from the lowest pageblock that is free in part, so that those above drain and whole pageblocks
+// stay whole and come back: under churn lists by order never do that. Larger blocks are cut from the smallest block that is
+// enough, wherever it is, the lowest of them; so they last when memory is nearly full. Whole pageblocks merge into
+// blocks of higher orders as buddies do, and everywhere blocks, orders and counts are those of a buddy system that
+// merges at once. (Of the fullest pageblock first, which comes to mind as well, more large blocks are lost when orders
+// are mixed.)
+//
+// All free pages of a pageblock stand under one type, that of its last give() or retype(). No descriptor of a
+// free page is written, nothing at all for a zone's pages before they are given, and a whole pageblock's bits not
+// before it is cut up.
+#pragma once
+
+#include <span>
+
+#include "quarry/buddy/compact_zone_bits.hpp"
+#include "quarry/buddy/compact_zone_tables.hpp"
+#include "quarry/buddy/zone_pages.hpp"
+#include "quarry/page/memory_map.hpp"
+
+namespace quarry::buddy {
+
+template <Geometry G, class Extra = page::NoExtra>
+class CompactZone {
+ public:
+  using Map = page::MemoryMap<G, Extra>;
+  using Descriptor = typename Map::Descriptor;
+  static constexpr bool kMarksHeads = false;
+  static constexpr unsigned kPageblockOrder = G.pageblock_order_;
+
+  // Pageblocks are named by 32 bits, so that one part is enough for any zone.
+  static constexpr std::uint32_t parts_for(PfnRange span) noexcept { return span.empty() ? 0 : 1; }
+  // What the pages of such a zone cost in tables, in bytes, most of them never written.
+  static constexpr std::uint64_t metadata_for(PfnRange span) noexcept;
+  // Cost      O(1): nothing is written that grows with the zone.
+  Result<Done> init(const ZoneSetup<Map>& setup) noexcept;
+
+  unsigned part_of(Pfn) const noexcept { return part_; }
+
+  // The place says nothing here: address and size decide what is taken next. The watcher is told of every merge
+  // that a buddy system would make, the lower orders first.
+  //
+  // Cost      O(orders).
+  template <class Watcher>
+  [[gnu::noinline]] void give(Descriptor& head, Pfn page, Order order, MigrateType type, Place place,
+                              Watcher& watcher, Tally& tally) noexcept;
+  // In a pageblock, the lowest of the smallest blocks that are enough. The watcher is told of a split when the block is
+  // part of a larger one.
+  //
+  // Cost      O(orders + words of one pageblock).
+  template <class Watcher>
+  [[gnu::noinline]] Result<Pfn> take(Order order, MigrateType from, MigrateType type, Watcher& watcher,
+                                     Tally& tally) noexcept;
+  // Many blocks at once, as take() would choose their pageblocks, but all that a pageblock has before the next. Of single
+  // frames the watcher is told of the blocks in a word that are no more, and of each whole pageblock that is opened.
+  //
+  // Returns   how many there were; their pages are the first ones of `out`. Not in the order of their addresses.
+  // Cost      O(blocks + words of the pageblocks).
+  template <class Watcher>
+  [[gnu::noinline]] std::size_t take_bulk(Order order, MigrateType from, MigrateType type, std::span<Pfn> out,
+                                          Watcher& watcher, Tally& tally) noexcept;
+  // Gives back the first of `pages`, single frames, and all that follow it in a row in the same aligned 64 (or the same
+  // pageblock if that is smaller). The watcher is told once of every block that arises.
+  //
+  // Returns   how many. Their pageblock is one, so that `type` is that of all.
+  // Cost      O(pages given + orders).
+  template <class Watcher>
+  [[gnu::noinline]] std::size_t give_bulk(std::span<const Pfn> pages, MigrateType type, Watcher& watcher,
+                                          Tally& tally) noexcept;
+  // A block of whole pageblocks changes its type, the largest there is. If there is none, and mixing is allowed:
+  // the pageblock with the largest block, if at least half of it is free, changes its type; or else only one block is
+  // taken. Movable pages do no lasting harm anywhere, so they go where any frame would; others to the pageblock with the
+  // largest block, where most of those that follow find room beside them.
+  //
+  // Cost      O(orders + words of one pageblock).
+  template <class Watcher>
+  [[gnu::noinline]] Result<Pfn> take_other(const Wanted& wanted, Watcher& watcher, Tally& tally) noexcept;
+
+  std::uint32_t orders(MigrateType type) const noexcept { return masks_[page::index_of(type)]; }
+  std::uint64_t blocks(Order order, MigrateType type) const noexcept {
+    return tables_ == nullptr ? 0 : tables_->counts[page::index_of(type)][order.raw()];
+  }
+  // Cost      O(orders).
+  Result<FreeBlock> block_of(Pfn page) const noexcept;
+  // In the lowest pageblock that is free in part.
+  Result<Pfn> first_of(MigrateType type) const noexcept;
+  MigrateType listed_as(Pfn page) const noexcept;
+
+  // A whole pageblock inside a larger block leaves it, and merges with its buddies under the new type; isolated
+  // ones stay single.
+  //
+  // Cost      O(descriptors of the pageblock).
+  Moved retype(Pfn page, MigrateType to) noexcept;
+  // Bitmaps have no blocks to cut: block_of() shows none across the last two cuts, until the next give() or retype().
+  void cut(Pfn page) noexcept;
+  // Any aligned run of free pages that lies in one block.
+  void pull(FreeBlock block) noexcept;
+
+  // Cost      O(pages ever given).
+  Finding audit() const noexcept;
+
+ private:
+  friend class CompactSaboteur;  // a test breaks laws with it
+  using Bits = FreeBits<kPageblockOrder>;
+  using Entry = Pageblock<kPageblockOrder>;
+  using Index = std::uint32_t;
+  static constexpr unsigned kOrders = G.max_order_ + 1;
+  static constexpr unsigned kWholeOrders = G.max_order_ - kPageblockOrder + 1;
+  static constexpr unsigned kFrames = Bits::kFrames;
+  static constexpr unsigned kInWord =  // orders of blocks that lie in a word and are not all of it
+      kPageblockOrder < detail::kWordOrder ? kPageblockOrder : detail::kWordOrder;
+  static constexpr std::uint64_t kInGroup = kFrames < 64 ? kFrames - 1 : 63;
+  static constexpr std::uint32_t kPartialOrders = (1u << kPageblockOrder) - 1;
+  static constexpr unsigned kSeenShift = 10;  // pageblocks that audit() looks at together
+
+  struct Sets {
+    PageblockSet
+        partial[kPageblockOrder];      // that have such a block; 0: that have anything, but are not whole
+    PageblockSet whole[kWholeOrders];  // by order above the pageblock order, in blocks of that size
+  };
+  struct Tables {
+    Sets of_type[page::kMigrateTypes];
+    std::uint64_t counts[page::kMigrateTypes][kOrders];  // blocks
+  };
+  // What is counted of a pageblock that is free in part, for itself and for its type.
+  struct Books {
+    Index index;
+    Entry& entry;
+    Sets& sets;
+    std::uint64_t (&counts)[kOrders];
+    std::uint32_t& mask;
+    [[gnu::always_inline]] inline void up(unsigned order) noexcept;
+    [[gnu::always_inline]] inline void down(unsigned order) noexcept;
+  };
+  // A free block of 2^log2 whole pageblocks.
+  struct Whole {
+    Index first;
+    unsigned log2;
+  };
+
+  // Places.
+  static constexpr std::uint64_t base_for(PfnRange span) noexcept {
+    return span.begin().raw >> G.max_order_ << G.max_order_;
+  }
+  static constexpr std::uint64_t pageblocks_for(PfnRange span) noexcept {
+    const std::uint64_t blocks =
+        (span.end().raw - base_for(span) + (std::uint64_t{1} << G.max_order_) - 1) >> G.max_order_;
+    return blocks << (G.max_order_ - kPageblockOrder);
+  }
+  Index index_of(Pfn page) const noexcept {
+    return static_cast<Index>((page.raw - base_) >> kPageblockOrder);
+  }
+  static unsigned place_in(Pfn page) noexcept { return static_cast<unsigned>(page.raw) & (kFrames - 1); }
+  Pfn page_at(Index index, unsigned at = 0) const noexcept {
+    return Pfn{base_ + (std::uint64_t{index} << kPageblockOrder) + at};
+  }
+  PageblockSet& any_partial(MigrateType type) const noexcept {
+    return tables_->of_type[page::index_of(type)].partial[0];
+  }
+  PageblockSet& whole_set(unsigned log2, MigrateType type) const noexcept {
+    return tables_->of_type[page::index_of(type)].whole[log2];
+  }
+  void see(Index index) noexcept {
+    seen_[index >> (kSeenShift + 6)] |= std::uint64_t{1} << (index >> kSeenShift & 63);
+  }
+
+  // Pageblocks that are free in part.
+  [[gnu::always_inline]] inline void expect_free(Index index, MigrateType type) noexcept;
+  template <class Watcher>
+  [[gnu::always_inline]] inline void join(Index index, unsigned at, unsigned order, Watcher& watcher,
+                                          Tally& tally) noexcept;
+  Books books_of(Index index) noexcept {
+    Entry& entry = pageblocks_[index];
+    const unsigned type = page::index_of(entry.type);
+    return {index, entry, tables_->of_type[type], tables_->counts[type], masks_[type]};
+  }
+  [[gnu::always_inline]] inline void remove(Index index, unsigned at, unsigned order, unsigned from) noexcept;
+  void relabel(Index index, MigrateType to) noexcept;
+  [[gnu::always_inline]] inline bool find_partial(unsigned order, MigrateType type,
+                                                  Index& index) const noexcept;
+  bool find_largest(unsigned order, MigrateType type, Index& index) const noexcept;
+  [[gnu::always_inline]] inline Pfn take_within(Index index, unsigned order, unsigned& from) noexcept;
+  template <class Watcher>
+  std::size_t take_words(Index index, MigrateType type, std::span<Pfn> out, Watcher& watcher,
+                         Tally& tally) noexcept;
+  template <class Watcher>
+  std::size_t take_word(Index index, unsigned word, MigrateType type, std::span<Pfn> out, Watcher& watcher,
+                        Tally& tally) noexcept;
+  unsigned recount(Index index, std::uint64_t before, std::uint64_t after) noexcept;
+  void recount_order(Index index, unsigned order, unsigned old, unsigned now) noexcept;
+  template <class Watcher>
+  std::size_t take_blocks(Index index, Order order, MigrateType type, std::span<Pfn> out, Watcher& watcher,
+                          Tally& tally) noexcept;
+
+  // Whole ones.
+  Result<Whole> whole_around(Index index) const noexcept;
+  static bool may_merge(MigrateType a, MigrateType b) noexcept {
+    return a == b || (page::is_ordinary(a) && page::is_ordinary(b));
+  }
+  template <class Watcher>
+  void add_whole(Whole block, MigrateType type, Watcher& watcher, Tally& tally) noexcept;
+  void put_whole(Whole block, MigrateType type) noexcept;
+  MigrateType remove_whole(Whole block) noexcept;
+  void cut_out(Whole block, Whole part) noexcept;
+  bool find_whole(unsigned order, MigrateType type, Whole& block) const noexcept;
+  void open(Index index, MigrateType type) noexcept;
+
+  // Other types.
+  template <class Watcher>
+  bool claim_whole(const Wanted& wanted, MigrateType to, Watcher& watcher) noexcept;
+  template <class Watcher>
+  bool claim_half(const Wanted& wanted, MigrateType to, Watcher& watcher) noexcept;
+  template <class Watcher>
+  Result<Pfn> borrow(const Wanted& wanted, Watcher& watcher, Tally& tally) noexcept;
+  std::uint64_t movable_in(Index index) const noexcept;
+
+  // compact_zone_audit_impl.hpp
+  struct Audited;
+  Finding audit_pageblock(Index index, Audited& sums) const noexcept;
+  Finding audit_partial(Index index, Audited& sums) const noexcept;
+  Finding audit_whole(Index index, Audited& sums) const noexcept;
+  Finding audit_descriptors(Index index) const noexcept;
+
+  Map* map_ = nullptr;
+  std::uint64_t base_ = 0;         // the frame where pageblock 0 begins, a multiple of the largest block
+  Entry* pageblocks_ = nullptr;    // law: partial ones have bits and a shelf, whole ones are in a set
+  Bits* bits_ = nullptr;           // law: all zero unless the pageblock is partial
+  Tables* tables_ = nullptr;       // null: the zone is empty
+  std::uint64_t* seen_ = nullptr;  // a bit for each 2^kSeenShift pageblocks, once some of them had been given
+  std::uint32_t masks_[page::kMigrateTypes] = {};  // law: a bit is set exactly when its count is not zero
+  PfnRange span_;
+  Index count_ = 0;  // pageblocks, whole blocks of the highest order
+  unsigned part_ = 0;
+  Pfn cuts_[2];
+};
+
+}  // namespace quarry::buddy

@@ -1,0 +1,224 @@
+"""quarry shell: scripts through a pipe, and a person at a terminal."""
+import os
+import re
+import select
+import subprocess
+import time
+
+from cli_harness import CORPUS, TOOL, refused, report, tool
+
+
+def shell(*lines, machine="pc-2g", options=()):
+    """Exit status, what was said, complaints."""
+    script = "".join(line + "\n" for line in lines).encode()
+    status, out, err = tool("shell", machine, *options, stdin=script)
+    return status, out.decode(), err.decode()
+
+
+def says(name, got, *patterns, status=0, complaints=()):
+    code, out, err = got
+    problem = ""
+    if code != status:
+        problem = f"exit status {code}, not {status}: {err[:200]}"
+    lines = err.splitlines()
+    if not problem and len(lines) != len(complaints):
+        problem = f"{len(lines)} complaints, not {len(complaints)}: {lines[:3]}"
+    for line, pattern in zip(lines, complaints):
+        problem = problem or ("" if re.search(pattern, line) else f"{line!r} is not like {pattern!r}")
+    for pattern in patterns:
+        problem = problem or ("" if re.search(pattern, out, re.M) else f"nothing like {pattern!r} in {out[-300:]!r}")
+    report(name, problem)
+
+
+def table(out):
+    """The free blocks of a buddyinfo text, by zone."""
+    found = re.findall(r"^Node (\d+), zone +(\S+) ((?: *\d+ )+)$", out, re.M)
+    return {(node, zone): [int(n) for n in blocks.split()] for node, zone, blocks in found}
+
+
+def check_requests():
+    got = shell("alloc_pages 4 movable", "held")
+    says("a block is handed out", got, r"^0x[0-9a-f]+  order 4, 64 KiB, at 0x[0-9a-f]+000, node 0 DMA32, movable$")
+    page = got[1].split()[0]
+    report("the block is aligned", "" if int(page, 16) % 16 == 0 else page)
+    # Boots are the same each time: what one shell was given the next can name.
+    says("a block is taken back once", shell("alloc_pages 4 movable", f"free_pages {page} 4", f"free_pages {page} 4", "why"),
+         "was refused: double free", complaints=["double free$"])
+    says("a block is taken back by its address alone", shell("alloc_pages 4 movable", f"free_pages {page}", "held"),
+         "^nothing$")
+    says("wrong orders and foreign pages are named",
+         shell("alloc_pages 4 movable", f"free_pages {page} 5", "free_pages 0x7ffffff 0", f"free_pages {page}"),
+         complaints=["wrong order|cannot be the start|misaligned", "foreign"])
+    before = table(shell("drain", "buddyinfo")[1])
+    after = table(shell("alloc_pages 0", "alloc_bulk 100 movable", "alloc_exact 5", "kmalloc 100000", "free_all", "drain",
+                        "buddyinfo")[1])
+    pages = lambda zones: sum(n << o for blocks in zones.values() for o, n in enumerate(blocks))
+    left = pages(before) - pages(after)
+    report("all but what kmalloc has comes back", "" if left == 32 else f"{left} pages did not")
+    got = shell("kmalloc 100", "kmalloc 5000 node=0", "held")
+    says("kmalloc gives memory", got, "128 bytes can be used", "8192 bytes can be used", "100 bytes by kmalloc")
+    address = got[1].split()[0]
+    says("kfree takes it back, once", shell("kmalloc 100", f"kfree {address}", f"kfree {address}", "held"), "^nothing$",
+         complaints=["freed already"])
+
+
+def check_ranges():
+    script = ("alloc_pages 3 movable", "isolate 0x40000 512", "page 0x40000", "isolate 0x40000 512", "isolate 0x40001 512",
+              "undo_isolation 0x40000 512", "page 0x40000", "undo_isolation 0x40000 512", "alloc_range 0x40000 600",
+              "page 0x40257", "page 0x40258", "free_range 0x40000 600", "audit")
+    says("pageblocks are isolated, and ranges taken", shell(*script), "of type Isolate", "of type Movable",
+         "^0x40000-0x40257  600 pages", "^0x40257 .* in use", "^0x40258 .* free", "every law holds",
+         complaints=["isolated already", "whole pageblocks", "no isolated pageblock"])
+    got = shell("alloc_pages 9 movable")
+    page = got[1].split()[0]
+    says("what is movable moves out of a range",
+         shell("alloc_pages 9 movable", f"alloc_range {page} 512", "held", "audit"),
+         f"^moved {page} to 0x[0-9a-f]+, order 9", f"^{page}-0x", "every law holds")
+    says("what is not movable stays", shell("alloc_pages 9", f"alloc_range {shell('alloc_pages 9')[1].split()[0]} 512", "audit"),
+         "every law holds", complaints=["cannot be moved away"])
+
+
+def check_failures():
+    got = shell("alloc_pages 10 zone=dma", "alloc_pages 10 zone=dma", "alloc_pages 10 zone=dma", "alloc_pages 10 zone=dma", "why")
+    says("a failure is explained", got, r"^shell: page allocation failure: order:10, mode:0xcc1\(GFP_KERNEL\|GFP_DMA\), nodemask=\(null\)$",
+         r"^Node 0 DMA free:\d+kB boost:0kB min:\d+kB low:\d+kB high:\d+kB reserved_highatomic:0KB present:15992kB managed:15360kB "
+         r"free_pcp:\d+kB local_pcp:\d+kB free_cma:0kB$", r"^lowmem_reserve\[\]: 0", r"^Node 0 DMA: \d+\*4kB .* = \d+kB$",
+         r"^\d+ pages RAM$", r"^Node 0 DMA: \d+ pages are free.*(too few|no block of order 10)",
+         r"^Node 0 DMA32: not asked: the request goes no higher than DMA$", complaints=["no zone gives a block of order 10; 'why' explains"])
+    says("nothing was refused yet", shell("why"), "^nothing was refused yet$")
+    got = shell("frobnicate", "alloc_pages", "alloc_pages 11", "alloc_pages x", "alloc_pages 0 node=7", "alloc_pages 0 blue",
+                "free_pages 12x 0", "drain 9", "buddyinfo now", "", "# a remark", "audit", "quit", "never")
+    says("errors are a line each and the shell goes on", got, "^every law holds$", status=2,
+         complaints=["frobnicate: there is no such command", "alloc_pages: expected ORDER", "ORDER 11: expected 0 to 10",
+                     "expected a number", "there is no such node", "blue: expected a type", "12x", "CPU 9: expected 0 to 0",
+                     "buddyinfo: expected nothing"])
+    says("no line at all", shell())
+
+
+def check_views():
+    got = shell("buddyinfo", "pagetypeinfo", "zoneinfo", "slabinfo", "extfrag", "unusable", "meminfo", "memblock", "iomem", "stats",
+                "policy", "cpu", "held", "step", "step off", "help", "help alloc_pages")
+    says("every view has its text", got, "^Node 0, zone      DMA ", "^Page block order: 9", "^  pagesets$", "^slabinfo - version: 2.1",
+         r"^Node 0, zone    DMA32 -1.000 ", r"^Node 0, zone    DMA32 0\.\d{3} ", "^Mem-Info:", "^MEMBLOCK configuration:",
+         "System RAM", "^zone .*free .*refills", "^policy linux: ", "^CPU 0 of 1", "^every step is told from now on",
+         "^  undo_isolation PFN COUNT", "^alloc_pages ORDER")
+    got = shell("cpu 5", "alloc_pages 0 movable", "zoneinfo", "drain 5", "zoneinfo", machine=f"{CORPUS}/x86-pc-smp8")
+    cores = re.findall(r"cpu: (\d)\n +count: (\d+)", got[1])
+    kept = [int(count) for cpu, count in cores if cpu == "5"]
+    others = [int(count) for cpu, count in cores if cpu != "5"]
+    report("each CPU keeps its own pages", "" if max(kept) > 0 and not any(others) and not any(kept[len(kept) // 2:]) else f"{cores}")
+
+
+def check_steps():
+    # Nothing is reclaimable after a boot: a block of the highest order is split.
+    got = shell("step on", "alloc_pages 4 reclaimable")
+    says("a split is drawn", got, r"^  split 10 -> 9  \|(█+)\|░+\|  0x[0-9a-f]+-0x[0-9a-f]+ becomes free$", r"^  hand out 0x[0-9a-f]+ order 4 as Reclaimable$")
+    page = re.search(r"^(0x[0-9a-f]+)  order 4", got[1], re.M).group(1)
+    got = shell("step on", "alloc_pages 4 reclaimable", f"free_pages {page}")
+    splits = [tuple(map(int, pair)) for pair in re.findall(r"^  split +(\d+) -> (\d+)", got[1], re.M)]
+    merges = [tuple(map(int, pair)) for pair in re.findall(r"^  merge +(\d+) -> (\d+)", got[1], re.M)]
+    back = [(low, high) for high, low in reversed(splits)]
+    report("a block that is taken back merges as it was split", "" if splits and merges == back else f"{splits} {merges}")
+    got = shell("step on", "alloc_pages 0 movable", "drain", machine="numa-8n")
+    says("refills and spills are told", got, "^  refill: the CPU's list is empty and takes .* pages? from node 0 ",
+         "^  spill: .* go back from the CPU's lists to node 0 ")
+    got = shell("step on", *["alloc_pages 9 reclaimable"] * 5)
+    says("fallbacks are told", got, "^  fall back: Reclaimable has none; order .* comes from (Movable|Unmovable)$")
+    status, out, _ = tool("shell", stdin=b"step on\nalloc_pages 4 reclaimable\n", env={"LC_ALL": "C"})
+    report("without UTF-8 bars are ASCII", "" if status == 0 and out.isascii() and b"|#" in out else f"{out!r}")
+    report("no prompt and no colours in a pipe", "" if b"quarry>" not in out and b"\x1b" not in out else f"{out!r}")
+    plain = lambda text: re.sub(r"\x1b\[[0-9;]*m", "", text)
+    forced = shell("step on", "alloc_pages 4 reclaimable", options=("--color", "always"))[1]
+    report("--color always paints the bars", "" if "\x1b[" in forced and plain(forced) == shell("step on", "alloc_pages 4 reclaimable")[1] else "not so")
+
+
+def check_arguments():
+    refused("shell of no machine", 2, ["nowhere"], tool("shell", "nowhere"))
+    refused("shell on standard input", 2, ["standard input has the commands"], tool("shell", "-"))
+    refused("shell with an unknown policy", 2, ["--policy"], tool("shell", "--policy", "best"))
+    refused("a machine that cannot boot has no shell", 4, ["cannot boot"],
+            tool("shell", "pc-2g", "--cmdline", "mem=64K"))
+    says("native mode has a shell too", shell("alloc_pages 2", "audit", options=("--native",)), "every law holds")
+    for machine in ("arm-highmem-2g", "arm64-virt-8g", "numa-8n"):
+        says(f"a shell on {machine}", shell("alloc_pages 3 movable zone=movable", "alloc_bulk 500", "free_all", "drain", "audit", machine=machine),
+             "501 blocks taken back", "every law holds")
+
+
+def read_until(master, wanted, seconds=20):
+    data, end = b"", time.time() + seconds
+    while wanted not in data and time.time() < end:
+        if select.select([master], [], [], 0.1)[0]:
+            try:
+                data += os.read(master, 65536)
+            except OSError:
+                break
+    return data
+
+
+def check_person():
+    """Types at a pseudo-terminal: prompt, completion, history, colours, Ctrl-D."""
+    import pty
+    master, slave = pty.openpty()
+    env = dict(os.environ, TERM="xterm", LC_ALL="C.UTF-8")
+    child = subprocess.Popen([TOOL, "shell"], stdin=slave, stdout=slave, stderr=slave, env=env, start_new_session=True)
+    os.close(slave)
+    problem = "" if b"quarry> " in read_until(master, b"quarry> ") else "there is no prompt"
+
+    def types(keys, wanted):
+        nonlocal problem
+        os.write(master, keys)
+        got = read_until(master, wanted)
+        if wanted not in got:
+            problem = problem or f"after {keys!r} there is no {wanted!r} but {got[-200:]!r}"
+
+    types(b"alloc_p\t4 recl\t\n", b"reclaimable\r\n")
+    types(b"page\t", b"pagetypeinfo")
+    types(b"\x15step on\n", b"every step is told")
+    types(b"\x1b[A\x1b[A\n", b"\x1b[1mhand out")  # the request again, painted
+    types(b"\x15why\n", b"nothing was refused yet")
+    os.write(master, b"\x15\x04")
+    try:
+        status = child.wait(timeout=20)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        status = "none"
+    problem = problem or ("" if status == 0 else f"exit status {status}")
+    os.close(master)
+    report("a person at a terminal", problem)
+
+
+def zones_of(zoneinfo):
+    """Watermarks, page counts and reserves of each populated zone."""
+    zones, zone = {}, None
+    for line in zoneinfo.splitlines():
+        if found := re.match(r"Node (\d+), zone +(\S+)", line):
+            zone = zones.setdefault(found.groups(), {})
+        elif found := re.match(r" +(min|low|high|spanned|present|managed|cma|start_pfn:) +(\d+)$", line):
+            zone[found[1]] = int(found[2])
+        elif found := re.match(r" +protection: (.*)", line):
+            zone["protection"] = found[1]
+    return {name: zone for name, zone in zones.items() if zone.get("present")}
+
+
+def check_live_zones():
+    """What the running allocator has is what Linux showed, on every recorded machine."""
+    import glob
+    files, wrong = sorted(glob.glob(f"{CORPUS}/*/zoneinfo.txt")), []
+    for file in files:
+        status, out, _ = shell("zoneinfo", "audit", machine=os.path.dirname(file))
+        with open(file, encoding="utf-8") as linux:
+            good = status == 0 and zones_of(out) == zones_of(linux.read()) and out.endswith("every law holds\n")
+        if not good:
+            wrong.append(os.path.basename(os.path.dirname(file)))
+    report(f"live zones of {len(files)} machines", f"not of {wrong[:5]}" if wrong or not files else "")
+
+
+def check_shell():
+    check_live_zones()
+    check_requests()
+    check_ranges()
+    check_failures()
+    check_views()
+    check_steps()
+    check_arguments()
+    check_person()
