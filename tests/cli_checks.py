@@ -12,10 +12,12 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
 sys.dont_write_bytecode = True
+from cli_board_log_checks import check_board_logs
+from cli_bug_checks import check_bugs
 from cli_compare_checks import check_compare, check_comparisons
 from cli_harness import BUILTINS, CORPUS, TOOL, boot, log, refused, report
 from cli_kernel_checks import check_kernels
-from cli_schema import BOOTMEM, SCHEMA
+from cli_schema import BOOTMEM, LINUX_BUGS, SCHEMA
 from cli_schema import bootmem_problem, ledger_problem, mismatch, nodes_problem, owners_problem, replay_problem
 from cli_tree_checks import check_trees
 
@@ -30,9 +32,13 @@ def machine_problem(machine, *options):
     if j.get("schema") != "quarry.boot/1":
         return "no quarry.boot/1"
     if "bootmem" in options:
-        return (mismatch(j, dict(SCHEMA, bootmem=BOOTMEM)) or bootmem_problem(j) or ledger_problem(j)
+        schema = dict(SCHEMA, bootmem=BOOTMEM)
+        if "linux_bugs" in j:
+            schema["linux_bugs"] = LINUX_BUGS
+        return (mismatch(j, schema) or bootmem_problem(j) or ledger_problem(j)
                 or nodes_problem(j) or owners_problem(j) or replay_problem(j, lines))
-    return mismatch(j, SCHEMA) or ledger_problem(j) or nodes_problem(j) or owners_problem(j) or replay_problem(j, lines)
+    schema = dict(SCHEMA, linux_bugs=LINUX_BUGS) if "linux_bugs" in j else SCHEMA
+    return mismatch(j, schema) or ledger_problem(j) or nodes_problem(j) or owners_problem(j) or replay_problem(j, lines)
 
 
 def check_machines():
@@ -154,7 +160,9 @@ def check_terminal():
 check_kernels()
 check_machines()
 check_bootmem()
+check_bugs()
 check_trees()
+check_board_logs()
 check_large()
 check_terminal()
 check_comparisons()

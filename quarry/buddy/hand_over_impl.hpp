@@ -5,16 +5,6 @@
 
 namespace quarry::buddy {
 
-namespace detail {
-
-constexpr PfnRange common(PfnRange a, PfnRange b) noexcept {
-  const Pfn begin = a.begin() < b.begin() ? b.begin() : a.begin();
-  const Pfn end = a.end() < b.end() ? a.end() : b.end();
-  return begin < end ? PfnRange{begin, end} : PfnRange{};
-}
-
-}  // namespace detail
-
 template <Geometry G, class Watcher>
 Result<Done> PageAllocator<G, Watcher>::release(std::uint32_t zone, PfnRange pages, ListEnd end) noexcept {
   if (zone >= zones_.size()) return Error::bad_argument;
@@ -65,7 +55,7 @@ Result<Done> PageAllocator<G, Watcher>::release(PfnRange pages, ListEnd end) noe
       if (home == nullptr) continue;
       for (std::uint32_t type = 0; type < zones::kZoneTypes; ++type) {
         const std::uint32_t zone = home->first_zone + type;
-        const PfnRange piece = detail::common(detail::common(range.span, pages), zones_[zone].zone->span());
+        const PfnRange piece = zones::part_of(*layout_, *zones_[zone].zone, range, pages);
         if (piece.empty()) continue;
         const Misuse misuse = pass == Pass::look ? release_misuse(zones_[zone], piece) : Misuse::none;
         if (misuse != Misuse::none) return refuse(piece.begin(), Order{0}, misuse);
