@@ -126,6 +126,8 @@ lnx::Expected<BootReport> boot_machine(const lnx::MachineDescription& descriptio
     machine.limits.max_map_entries = 0;
     machine.limits.initial_memory_regions = 0;
     machine.limits.max_reserved_nodes = 0;
+    machine.limits.max_cma_areas = 0;
+    machine.limits.known_bugs = boot::KnownBugs::mended;
     if (machine.arch == boot::Arch::x86_64) machine.limits.phys_bits = hosted::kMostPhysBits;
   }
   BootReport report;

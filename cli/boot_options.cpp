@@ -66,7 +66,7 @@ void BootArguments::add_machine_options(CLI::App& boot) {
   const auto add = [&](const char* name, auto& into, const char* value, const char* about) {
     return group->add_option(name, into, about)->option_text(value);
   };
-  add("--arch", words_.arch, "ARCH", "x86_64, arm64 or arm, where the machine does not tell");
+  add("--arch", words_.arch, "ARCH", "x86_64, arm64, arm or riscv64, where the machine does not tell");
   add("--memory", words_.memory, "BASE+SIZE", "memory that the description leaves out; repeatable")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
@@ -117,9 +117,7 @@ std::optional<std::string> BootArguments::check_machine() {
   auto& describe = options_.describe;
   if (!words_.arch.empty()) {
     describe.arch = lnx::arch_of(words_.arch);
-    if (!describe.arch) return fmt::format("--arch {}: expected x86_64, arm64 or arm", words_.arch);
-    if (describe.arch == boot::Arch::riscv64)
-      return "--arch riscv64: this version has no boot flow for riscv64";
+    if (!describe.arch) return fmt::format("--arch {}: expected x86_64, arm64, arm or riscv64", words_.arch);
   }
   for (const auto& text : words_.memory) {
     const auto range = lnx::parse_base_and_size(text, "--memory");

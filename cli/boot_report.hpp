@@ -94,6 +94,12 @@ struct ReservedNode {
   std::string status;  // "reserved", or what the kernel says of it
 };
 
+// A fault of Linux 6.1 that this boot has, too.
+struct BugEntry {
+  std::string what;
+  Span range;  // the memory that it is about; may be empty
+};
+
 struct CmaEntry {
   std::string name;
   Span range;
@@ -154,6 +160,7 @@ struct BootReport {
   std::optional<BootmemEntry> bootmem;  // if it was in use
   std::vector<ReservedNode> reserved_memory;
   std::vector<CmaEntry> cma;
+  std::vector<BugEntry> linux_bugs;
   std::vector<Span> crashkernel;
   std::vector<ResourceEntry> iomem;
   std::vector<LedgerEntry> ledger;  // sums to ram_bytes
@@ -169,7 +176,7 @@ struct BootReport {
 
   // The kernel's own words, from the library's views.
   struct Texts {
-    std::string memblock, zones, sections, zonelists, zonerefs, zoneinfo, iomem;
+    std::string memblock, reserved_memory, zones, sections, zonelists, zonerefs, zoneinfo, iomem;
     std::string buddyinfo, pagetypeinfo, slabinfo, memory_line;
   } texts;
 };

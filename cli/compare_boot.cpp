@@ -50,6 +50,11 @@ ComparedBoot boot_to_compare(const lnx::MachineDescription& description) {
     result.failure = "no page allocator is built for its pages";
     return result;
   }
+  for (const boot::Note& note : early.value()->state().notes)
+    if (note.kind == boot::Note::Kind::linux_bug && result.bug.empty() && note.text.starts_with("contiguous"))
+      result.bug = to_string(note.text);
+  if (run.done && early.value()->layout().keeps_mirrored && early.value()->layout().unmirrored_kernel)
+    result.bug = "kernelcore=mirror: Linux 6.1 takes what is not mirrored off twice, and counts below zero";
   Readings readings{description, *early.value(), log, result.shown};
   readings.read_early();
   if (run.done)

@@ -10,6 +10,7 @@ namespace quarry::cli {
 struct ComparedBoot {
   lnx::Outcomes shown;
   std::string failure;  // why it stopped, in words; what was reached until then is shown. Empty: it did not
+  std::string bug;      // what Linux does wrong on this machine and nobody can do after it, in words
 };
 
 // Boots `machine` in Linux mode.

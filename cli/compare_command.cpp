@@ -12,6 +12,7 @@
 #include "cli/text.hpp"
 #include "cli/text_report.hpp"
 #include "linux/file_bytes.hpp"
+#include "linux/log_board.hpp"
 
 namespace quarry::cli {
 namespace {
@@ -106,17 +107,26 @@ std::optional<std::string> check_compare(const CompareOptions& options) {
 }
 
 int run_compare(const CompareOptions& options) {
-  const auto log = read_log(options.log.empty() ? options.machine : options.log);
+  auto log = read_log(options.log.empty() ? options.machine : options.log);
   if (!log) return complain(log.problem());
   const auto machine = read_machine(options, *log);
   if (!machine) return complain(machine.problem());
-  const ComparedBoot boot = boot_to_compare(*machine);
+  ComparedBoot boot = boot_to_compare(*machine);
   if (!boot.failure.empty() && !log->outcomes.log.panicked)
     return complain(why_it_cannot_boot(*machine, boot.failure));
 
   const bool is_known = log->release.empty() || log->release == machine->kernel.release;
-  auto comparison =
-      lnx::compare(boot.shown, log->outcomes, {.is_known_kernel = is_known, .failure = boot.failure});
+  // What a kernel listed and we took for its tree agrees with nothing.
+  if (machine->is_tree_from_log) {
+    lnx::forget_inputs(log->outcomes.log);
+    boot.shown.log.reserved_memory_lines.clear();
+  }
+  auto comparison = lnx::compare(boot.shown, log->outcomes,
+                                 {.is_known_kernel = is_known,
+                                  .failure = boot.failure,
+                                  .bug = boot.bug,
+                                  .release = log->release,
+                                  .is_tree_known = !machine->is_tree_from_log});
   if (!options.kind.empty()) comparison.keep_only(options.kind);
   const Compared what{.machine = options.machine,
                       .log = log->name,

@@ -25,9 +25,9 @@ lnx::LoggedMap map_of(const BootReport& report, const char* who) {
 bool is_configuration(std::string_view step, boot::Arch arch) {
   switch (arch) {
     case boot::Arch::x86_64: return step == "e820__memblock_setup" || step == "initmem_init";
-    case boot::Arch::arm64: return step == "reserve_crashkernel";
+    case boot::Arch::arm64:
+    case boot::Arch::riscv64: return step == "reserve_crashkernel";
     case boot::Arch::arm: return step == "arm_memblock_init";
-    case boot::Arch::riscv64: break;
   }
   return false;
 }
@@ -51,7 +51,7 @@ void Moments::after(void* self, const boot::Step& step, const boot::State& state
 void Moments::take(std::string_view step, const boot::State& state) {
   // arm64 prints once more before UEFI's map replaces the tree's memory.
   const bool is_replaced = state.machine.arch == boot::Arch::arm64 && !state.machine.map.empty();
-  if (is_configuration(step, state.machine.arch) || (is_replaced && step == "parse_early_param"))
+  if (is_configuration(step, state.machine.arch) || (is_replaced && step == "efi_config_parse_tables"))
     take_configuration(state);
   if (state.machine.arch != boot::Arch::x86_64) return;
   if (step == "e820__memory_setup") take_first_map(state);

@@ -1,12 +1,16 @@
 #include "cli/compare_readings.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <map>
 
 #include "cli/compare_moments.hpp"
+#include "cli/lists.hpp"
 #include "cli/text.hpp"
 #include "linux/hash_tables.hpp"
+#include "linux/huge_pages.hpp"
 #include "linux/percpu_first_chunk.hpp"
 #include "quarry/early/memblock.hpp"
 #include "quarry/zones/layout.hpp"
@@ -42,6 +46,7 @@ void Readings::read_late(const BootReport& report, PageCount dma_reserve) {
   read_percpu();
   read_late_memblock();
   if (has_numa()) read_nodes();
+  out_.hugepages = lnx::huge_pages_of(early_.state());
   out_.min_free_kib = report.min_free_kib;
   out_.zones = lnx::read_zoneinfo(report.texts.zoneinfo);
   read_areas(report);
@@ -75,12 +80,14 @@ void Readings::read_registration() {
 
 // What Linux says of its own allocations, from who asked memblock for them.
 void Readings::read_allocations() {
-  std::size_t with_memory = 0;
-  for (const numa::Node& node : early_.state().nodes.nodes()) with_memory += node.has_memory;
+  std::size_t placed = 0;  // nodes whose data come before sections
+  const bool is_x86 = machine_.kernel.arch == boot::Arch::x86_64;
+  for (const numa::Node& node : early_.state().nodes.nodes())
+    if (is_x86 ? node.has_memory : node.online) ++placed;
   for (const auto& event : log_.events()) {
     if (event.action != early::Action::alloc) continue;
-    // Data of nodes without memory come later, and no line tells where.
-    if (event.owner == "node data" && out_.log.node_data.size() < with_memory)
+    // On x86 data of nodes without memory come later, and no line tells where.
+    if (event.owner == "node data" && out_.log.node_data.size() < placed)
       out_.log.node_data.push_back({static_cast<unsigned>(out_.log.node_data.size()), event.range});
     else if (event.owner == "swiotlb")
       out_.log.bounce_buffers = event.range;
@@ -147,11 +154,11 @@ void Readings::read_nodes() {
   std::set<unsigned> possible, online, memory, normal;
   for (const zones::Node& node : early_.layout().nodes) {
     possible.insert(number_of(node.id));
-    if (!node.online) continue;
-    online.insert(number_of(node.id));
     std::vector<unsigned> order{number_of(node.id)}, distances;
     for (const NodeId next : node.fallback) order.push_back(number_of(next));
     out_.log.fallback_order.push_back(std::move(order));
+    if (!node.online) continue;
+    online.insert(number_of(node.id));
     for (const zones::Node& other : early_.layout().nodes)
       if (other.online) distances.push_back(early_.state().nodes.distance(node.id, other.id));
     out_.nodes.distances.emplace_back(number_of(node.id), std::move(distances));
@@ -174,6 +181,7 @@ void Readings::read_nodes() {
 void Readings::read_areas(const BootReport& report) {
   for (const ReservedNode& node : report.reserved_memory)
     if (node.range.size() != 0) out_.log.pools.push_back({node.status, node.name, range_of(node.range)});
+  out_.log.reserved_memory_lines = lines_of(report.texts.reserved_memory);
   for (const CmaEntry& area : report.cma) {
     const PhysRange range = range_of(area.range);
     const bool is_pool = std::any_of(out_.log.pools.begin(), out_.log.pools.end(),
@@ -202,6 +210,43 @@ void Readings::read_blocks() {
   for (const std::uint64_t index : present) out_.blocks->push_back(block_at(index, shift));
 }
 
+// Whether pages of the block that no bank has count as the first node's. A kernel that initialises descriptors late asks
+// memblock for the node of each page, and where memblock knows none, it takes the first that is online. Only blocks
+// that the node reaches by its own memory are looked at.
+//
+// Source    Linux 6.1, "register_mem_block_under_node_early", "early_pfn_to_nid" (behaviour).
+bool Readings::first_node_has_hole(PhysRange block) const {
+  if (!has_numa() || !machine_.kernel.has("CONFIG_DEFERRED_STRUCT_PAGE_INIT")) return false;
+  const std::uint64_t section = std::uint64_t{1} << machine_.kernel.geometry.section_bits_;
+  PhysAddr reach_begin{UINT64_MAX}, reach_end{0};
+  std::map<std::uint64_t, std::uint64_t> pages_of;  // of each section of the block that has memory
+  for (const early::Region& region : early_.memblock().memory().view()) {
+    if (const PfnRange pages = PfnRange::inside(region.range(), page_);
+        number_of(region.node) == first_online_node() && !pages.empty()) {
+      reach_begin = std::min(reach_begin, region.base);
+      reach_end = std::max(reach_end, region.end());
+    }
+    for (std::uint64_t at = block.begin().raw / section; at * section < block.end().raw; ++at) {
+      const PhysAddr begin{std::max(region.base.raw, at * section)};
+      const PhysAddr end{std::min(region.end().raw, (at + 1) * section)};
+      if (end <= begin) continue;
+      // A page belongs to whom its first byte belongs to.
+      pages_of[at] += (PfnRange::covering({PhysAddr{0}, end}, page_).end() -
+                       PfnRange::covering({PhysAddr{0}, begin}, page_).end())
+                          .raw;
+    }
+  }
+  if (block.end() <= reach_begin || reach_end <= block.begin()) return false;
+  const std::uint64_t all = machine_.kernel.geometry.section_pages().raw;
+  return std::any_of(pages_of.begin(), pages_of.end(), [&](const auto& one) { return one.second < all; });
+}
+
+unsigned Readings::first_online_node() const {
+  for (const numa::Node& node : early_.state().nodes.nodes())
+    if (node.online) return number_of(node.id);
+  return 0;
+}
+
 lnx::BlockOutcome Readings::block_at(std::uint64_t index, unsigned shift) const {
   const PhysRange block = PhysRange::sized(PhysAddr{index << shift}, Bytes{std::uint64_t{1} << shift});
   const PfnRange pages = PfnRange::inside(block, page_);
@@ -209,6 +254,7 @@ lnx::BlockOutcome Readings::block_at(std::uint64_t index, unsigned shift) const 
   for (const early::Region& region : early_.memblock().memory().view())
     if (region.base < block.end() && block.begin() < region.end())
       nodes.insert(has_numa() ? number_of(region.node) : 0);
+  if (first_node_has_hole(block)) nodes.insert(first_online_node());
   lnx::BlockOutcome out{index, {}, {}};
   for (const zones::Zone& zone : early_.layout().zones) {
     const PfnRange span = zone.span();
@@ -216,7 +262,9 @@ lnx::BlockOutcome Readings::block_at(std::uint64_t index, unsigned shift) const 
     if (!meets || (has_numa() && !nodes.contains(number_of(zone.node)))) continue;
     out.zones = out.zones.empty() && nodes.size() == 1 ? to_string(zones::name_of(zone.type)) : "none";
   }
-  for (const unsigned node : nodes) out.nodes += fmt::format("{}node{}", out.nodes.empty() ? "" : " ", node);
+  std::set<std::string> names;  // as a shell lists them: node10 before node9
+  for (const unsigned node : nodes) names.insert(fmt::format("node{}", node));
+  out.nodes = fmt::format("{}", fmt::join(names, " "));
   return out;
 }
 

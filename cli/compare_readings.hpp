@@ -33,6 +33,8 @@ class Readings {
   void read_nodes();
   void read_areas(const BootReport& report);
   void read_blocks();
+  bool first_node_has_hole(PhysRange block) const;
+  unsigned first_online_node() const;
   lnx::BlockOutcome block_at(std::uint64_t index, unsigned shift) const;
   void read_totals(const BootReport& report);
 

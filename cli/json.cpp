@@ -151,6 +151,13 @@ std::string to_json(const BootReport& report) {
                     {"high_total_kib", report.high_total_kib}};
   root["timeline"] = list(report.timeline, moment);
   if (report.bootmem) root["bootmem"] = bootmem(*report.bootmem);
+  // Only where there are some.
+  if (!report.linux_bugs.empty())
+    root["linux_bugs"] = list(report.linux_bugs, [](const BugEntry& entry) {
+      Json object = based(entry.range);
+      object["what"] = entry.what;
+      return object;
+    });
   // Names come out of trees and command lines: what is not UTF-8 there is replaced.
   return root.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }

@@ -62,7 +62,7 @@ class PagesStage {
     config.allocator.hand_over = buddy::HandOver::deferred;
     config.packing.cpus = early_.machine().cpus;
     const boot::Arch arch = early_.machine().arch;
-    config.packing.kmalloc_align = arch == boot::Arch::arm64 ? 128 : arch == boot::Arch::arm ? 64 : 8;
+    config.packing.kmalloc_align = arch == boot::Arch::arm64 ? 128 : arch == boot::Arch::x86_64 ? 8 : 64;
     return config;
   }
 
@@ -90,7 +90,10 @@ class PagesStage {
   // The flow has decided what is memory: from here on nothing else may be touched.
   void limit_ram() {
     std::vector<PhysRange> memory;
-    for (const auto& region : early_.memblock().memory().view()) memory.push_back(region.range());
+    for (const auto& region : early_.memblock().memory().view()) {
+      memory.push_back(region.range());
+      memory_.push_back(region);
+    }
     ram_.limit_to(memory);
   }
 
@@ -119,10 +122,8 @@ class PagesStage {
     return blocks;
   }
 
-  // Where there is high memory, movable memory is cut out of it.
   bool is_high(zones::ZoneType type) const {
-    return type == zones::ZoneType::highmem ||
-           (type == zones::ZoneType::movable && early_.machine().limits.has_highmem);
+    return lnx::memory_of(early_.layout(), type) == buddy::Memory::high;
   }
 
   void read_handover() {
@@ -202,7 +203,7 @@ class PagesStage {
   void read_end() {
     read_early(early_, log_, report_);
     read_zones(early_, report_);
-    read_iomem(early_, report_);
+    read_iomem(early_, memory_, report_);
     auto ledger = make_ledger(report_, log_);
     refine_ledger(early_, ledger);
     read_ledger(ledger, report_);
@@ -240,6 +241,7 @@ class PagesStage {
   hosted::PagedRam& ram_;
   const EventLog& log_;
   BootReport& report_;
+  std::vector<early::Region> memory_;  // as the flow leaves it: later, hot-pluggable memory is like any other
   TimelineReader timeline_;
   hosted::SimulatedCores cores_;
   std::deque<std::vector<PageCount>> on_core_;  // of what counted() gave last

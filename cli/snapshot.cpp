@@ -10,6 +10,7 @@
 #include "quarry/boot/bootmem.hpp"
 #include "quarry/firmware/fdt_memory.hpp"
 #include "quarry/view/firmware_map.hpp"
+#include "quarry/view/reserved_memory.hpp"
 #include "quarry/view/zones.hpp"
 
 namespace quarry::cli {
@@ -158,13 +159,19 @@ void read_early(const memory::EarlySystem& early, const EventLog& log, BootRepor
     report.reserved_memory.push_back(
         {to_string(node.name), span_of(node.range), flags, to_string(node.status)});
   }
+  const std::size_t digits = state.machine.limits.phys_bits <= 32 ? view::kNarrowAddress : view::kWideAddress;
+  report.texts.reserved_memory = printed([&](TextSink& out) {
+    for (const auto& event : state.reserved_memory_events) view::print_reserved_memory(out, event, digits);
+  });
   for (const auto& area : state.cma)
     report.cma.push_back({to_string(area.name), span_of(area.range), area.is_default});
   for (const PhysRange range : {state.crashkernel_low, state.crashkernel})
     if (!range.empty()) report.crashkernel.push_back(span_of(range));
   for (const auto& note : state.notes) {
+    const bool is_bug = note.kind == boot::Note::Kind::linux_bug;
+    if (is_bug) report.linux_bugs.push_back({to_string(note.text), span_of(note.range)});
     report.notes.push_back(printed([&](TextSink& out) {
-      out.put(note.text);
+      out.put(is_bug ? "bug of Linux 6.1: " : "").put(note.text);
       if (!note.range.empty()) view::print_mem(out.put(' '), note.range);
       if (note.value != 0) out.put(' ').dec(note.value);
     }));

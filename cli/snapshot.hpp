@@ -1,6 +1,8 @@
 // cli/snapshot.hpp: reads a report from the live structures, stage by stage.
 #pragma once
 
+#include <span>
+
 #include "cli/boot_report.hpp"
 #include "cli/event_log.hpp"
 #include "linux/ledger.hpp"
@@ -21,8 +23,9 @@ void read_bitmaps(const memory::EarlySystem& early, BootReport& report);
 // Nodes and zones with their zonelists. After the zones are cut; managed pages are those of the moment.
 void read_zones(const memory::EarlySystem& early, BootReport& report);
 
-// The /proc/iomem that these structures make: RAM, firmware's ranges, the kernel's image.
-void read_iomem(const memory::EarlySystem& early, BootReport& report);
+// The /proc/iomem that these structures make: RAM, firmware's ranges, the kernel's image. `memory` is memblock's as
+// the flow leaves it: resources are made of it before regions that differ in a flag may merge.
+void read_iomem(const memory::EarlySystem& early, std::span<const early::Region> memory, BootReport& report);
 
 // The ledger of all RAM from the events: what firmware calls usable, and whatever else memblock was given.
 lnx::Ledger make_ledger(const BootReport& report, const EventLog& log);

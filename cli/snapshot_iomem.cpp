@@ -86,16 +86,37 @@ void insert_ram_buffers(std::span<const map::MapEntry> entries, Builder& into) {
   }
 }
 
-// arm64 shows what memblock has reserved, in whole pages, inside the RAM that it lies in.
+bool is_mapped(const early::Region& region) { return !has(region.flags, early::Flags::nomap); }
+
+// The resource of a region: its whole pages, or all pages of what is not mapped.
+PhysRange pages_of(const early::Region& region, PageSize page) {
+  const PfnRange pages =
+      is_mapped(region) ? PfnRange::inside(region.range(), page) : PfnRange::covering(region.range(), page);
+  return {page.address_of(pages.begin()), page.address_of(pages.end())};
+}
+
+// 32-bit arm goes by bytes, and what it does not map is nobody's resource.
+void insert_memory(std::span<const early::Region> memory, const boot::Machine& machine, Builder& into) {
+  const bool is_arm = machine.arch == boot::Arch::arm;
+  for (const early::Region& region : memory)
+    if (!is_arm)
+      into.insert(pages_of(region, machine.geometry.page_size()),
+                  is_mapped(region) ? "System RAM" : "reserved");
+    else if (is_mapped(region))
+      into.insert(region.range(), "System RAM");
+}
+
+// arm64 shows what memblock has reserved, in whole pages, inside the memory that it lies in, mapped or not.
 //
 // Source    Linux 6.1, arch/arm64/kernel/setup.c, "reserve_memblock_reserved_regions" (behaviour).
-void insert_reserved(const early::Memblock& memblock, PageSize page, Builder& into) {
-  for (const auto& memory : memblock.memory().view()) {
-    if (has(memory.flags, early::Flags::nomap)) continue;
+void insert_reserved(std::span<const early::Region> memory, const early::Memblock& memblock, PageSize page,
+                     Builder& into) {
+  for (const early::Region& ram : memory) {
+    const PhysRange shown = pages_of(ram, page);
     for (const auto& region : memblock.reserved().view()) {
-      const PfnRange pages = PfnRange::covering(region.range(), page);
-      const PhysAddr begin = std::max(page.address_of(pages.begin()), memory.base);
-      const PhysAddr end = std::min(page.address_of(pages.end()), memory.end());
+      const PfnRange kept = PfnRange::covering(region.range(), page);
+      const PhysAddr begin = std::max(page.address_of(kept.begin()), shown.begin());
+      const PhysAddr end = std::min(page.address_of(kept.end()), shown.end());
       if (begin < end) into.insert_around({begin, end}, 1, "reserved");
     }
   }
@@ -103,10 +124,9 @@ void insert_reserved(const early::Memblock& memblock, PageSize page, Builder& in
 
 }  // namespace
 
-void read_iomem(const memory::EarlySystem& early, BootReport& report) {
+void read_iomem(const memory::EarlySystem& early, std::span<const early::Region> memory, BootReport& report) {
   const boot::Machine& machine = early.machine();
   const auto entries = early.map().entries();
-  const auto memory = early.memblock().memory().view();
   constexpr std::size_t image_parts = 8, crash_kernels = 2;
   // Each entry may be followed by a buffer in pieces, each reserved region be cut by parts of the image.
   Builder builder{3 * entries.size() + 2 * memory.size() + 2 * early.memblock().reserved().view().size() +
@@ -117,20 +137,13 @@ void read_iomem(const memory::EarlySystem& early, BootReport& report) {
     names.push_back(resource_name(entry.type));
     builder.insert(PhysRange::sized(entry.base, entry.size), view_of(names.back()));
   }
-  if (machine.arch != boot::Arch::x86_64) {
-    // Memory that is not mapped is nobody's resource on 32-bit arm.
-    for (const auto& region : memory)
-      if (!has(region.flags, early::Flags::nomap))
-        builder.insert(region.range(), "System RAM");
-      else if (machine.arch != boot::Arch::arm)
-        builder.insert(region.range(), "reserved");
-  }
+  if (machine.arch != boot::Arch::x86_64) insert_memory(memory, machine, builder);
   builder.insert_image(machine.kernel, machine.arch);
   for (const PhysRange range : {early.state().crashkernel_low, early.state().crashkernel})
     builder.insert(range, "Crash kernel");
   if (machine.arch == boot::Arch::x86_64) insert_ram_buffers(entries, builder);
   if (machine.arch == boot::Arch::arm64)
-    insert_reserved(early.memblock(), machine.geometry.page_size(), builder);
+    insert_reserved(memory, early.memblock(), machine.geometry.page_size(), builder);
   for (const auto& [range, name, depth] : builder.tree().sorted())
     report.iomem.push_back({{range.begin().raw, range.end().raw}, to_string(name), depth});
   report.texts.iomem = printed([&](TextSink& out) { builder.tree().print(out); });

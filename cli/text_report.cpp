@@ -127,6 +127,10 @@ class Writer {
     list(lines);
     ranges("/reserved-memory", report_.reserved_memory,
            [](const ReservedNode& node) { return node.name + ": " + node.status; });
+    if (!report_.texts.reserved_memory.empty()) {
+      heading("what the kernel says of it");
+      text_ += listed_text(report_.texts.reserved_memory, style_);
+    }
     ranges("contiguous areas", report_.cma,
            [](const CmaEntry& area) { return area.name + (area.is_default ? " (default)" : ""); });
     if (report_.crashkernel.empty()) return;

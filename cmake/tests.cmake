@@ -27,20 +27,24 @@ if(NOT QUARRY_HOSTED)
   return()
 endif()
 
-# The recorded Linux boots, unpacked where tests and scripts find them.
+# The recorded Linux boots, unpacked where tests and scripts find them: those that were chosen, and random ones.
 set(corpus "${PROJECT_BINARY_DIR}/corpus")
-set(archive "${PROJECT_SOURCE_DIR}/tests/linux/cases.tar.xz")
+set(random_cases "${PROJECT_BINARY_DIR}/random-cases")
 add_custom_target(corpus)
-if(EXISTS "${archive}")
-  add_custom_command(OUTPUT "${corpus}.stamp" DEPENDS "${archive}" VERBATIM
-    COMMAND "${CMAKE_COMMAND}" -E rm -rf "${corpus}"
-    COMMAND "${CMAKE_COMMAND}" -E make_directory "${corpus}"
-    COMMAND "${CMAKE_COMMAND}" -E chdir "${corpus}" "${CMAKE_COMMAND}" -E tar xJf "${archive}"
-    COMMAND "${CMAKE_COMMAND}" -E touch "${corpus}.stamp"
-    COMMENT "Unpacking the corpus")
-  add_custom_target(corpus_files DEPENDS "${corpus}.stamp")
-  add_dependencies(corpus corpus_files)
-endif()
+function(quarry_unpack name archive folder)
+  if(EXISTS "${archive}")
+    add_custom_command(OUTPUT "${folder}.stamp" DEPENDS "${archive}" VERBATIM
+      COMMAND "${CMAKE_COMMAND}" -E rm -rf "${folder}"
+      COMMAND "${CMAKE_COMMAND}" -E make_directory "${folder}"
+      COMMAND "${CMAKE_COMMAND}" -E chdir "${folder}" "${CMAKE_COMMAND}" -E tar xJf "${archive}"
+      COMMAND "${CMAKE_COMMAND}" -E touch "${folder}.stamp"
+      COMMENT "Unpacking the corpus")
+    add_custom_target(${name} DEPENDS "${folder}.stamp")
+    add_dependencies(corpus ${name})
+  endif()
+endfunction()
+quarry_unpack(corpus_files "${PROJECT_SOURCE_DIR}/tests/linux/cases.tar.xz" "${corpus}")
+quarry_unpack(random_case_files "${PROJECT_SOURCE_DIR}/tests/linux/random-cases.tar.xz" "${random_cases}")
 set(traces "${PROJECT_SOURCE_DIR}/tests/linux/bootmem-traces.jsonl.xz")
 add_custom_command(OUTPUT "${PROJECT_BINARY_DIR}/bootmem-traces.jsonl" DEPENDS "${traces}" VERBATIM
   COMMAND xz --decompress --stdout "${traces}" > "${PROJECT_BINARY_DIR}/bootmem-traces.jsonl")
@@ -51,11 +55,18 @@ add_dependencies(corpus bootmem_traces)
 add_library(quarry_testing INTERFACE)
 target_link_libraries(quarry_testing INTERFACE quarry_hosted_options quarry_cli)
 target_compile_definitions(quarry_testing INTERFACE
-  "QUARRY_CORPUS=\"${corpus}\"" "QUARRY_BOOTMEM_TRACES=\"${PROJECT_BINARY_DIR}/bootmem-traces.jsonl\""
+  "QUARRY_CORPUS=\"${corpus}\"" "QUARRY_RANDOM_CASES=\"${random_cases}\""
+  "QUARRY_BOOTMEM_TRACES=\"${PROJECT_BINARY_DIR}/bootmem-traces.jsonl\""
   "QUARRY_SOURCE=\"${PROJECT_SOURCE_DIR}\"" "QUARRY_TOOL=\"${PROJECT_BINARY_DIR}/quarry\"")
 find_library(QUARRY_FDT fdt)
 if(QUARRY_FDT)
   target_link_libraries(quarry_testing INTERFACE "${QUARRY_FDT}")  # the oracle for our device-tree reader
+endif()
+
+# Our reader of device trees beside libfdt, on any trees: tools/debian-trees has it read all of Debian's.
+if(QUARRY_FDT)
+  add_executable(fdt_against_libfdt EXCLUDE_FROM_ALL tests/fdt_against_libfdt.cpp host/panic.cpp)
+  target_link_libraries(fdt_against_libfdt PRIVATE quarry_hosted_options quarry_lib "${QUARRY_FDT}")
 endif()
 
 foreach(folder IN ITEMS host linux cli tests)

@@ -61,6 +61,7 @@ struct LogInputs {
   std::optional<PhysAddr> efi_memory_reservations;  // MEMRESERVE=
   bool has_smbios = false;
   bool is_32bit_x86 = false;
+  std::string foreign_arch;  // "mips", "powerpc": a kernel of a machine that is not known here; empty: none
 };
 
 // Reads the inputs. A log without a map is not an error here: a tree may come from elsewhere (see require_map).
@@ -182,8 +183,9 @@ struct LogOutcomes {
   std::vector<PhysRange> cma;          // "cma: Reserved 64 MiB at …"
   std::vector<PhysRange> crashkernel;  // low memory first
   std::vector<LoggedPool> pools;
-  std::optional<PhysRange> bounce_buffers;  // "software IO TLB: mapped [mem …]"
-  std::optional<std::uint64_t> log_buffer;  // "log_buf_len: N bytes"
+  std::vector<std::string> reserved_memory_lines;  // what is said of /reserved-memory, line by line
+  std::optional<PhysRange> bounce_buffers;         // "software IO TLB: mapped [mem …]"
+  std::optional<std::uint64_t> log_buffer;         // "log_buf_len: N bytes"
   std::optional<LoggedPercpu> percpu;
   std::vector<LoggedHash> hashes;
   std::optional<std::uint64_t> block_mib;               // "Memory block size: 128MB"

@@ -4,6 +4,8 @@
 #include <cstdlib>
 
 #include "linux/boot_log.hpp"
+#include "linux/log_board.hpp"
+#include "linux/tree_facts.hpp"
 
 namespace {
 
@@ -19,6 +21,16 @@ std::size_t occurrences(std::string_view text, std::string_view word) {
   return count;
 }
 
+// What stands in for a tree is one: every bank in it, and nothing that is no range.
+void board_laws(const LogBoard& board, const LogInputs& inputs) {
+  law(!board.banks.empty());
+  for (const LogBoard::Bank& bank : board.banks) law(!bank.range.empty());
+  const auto tree = tree_of(board, quarry::boot::Arch::arm64, inputs);
+  const auto facts = read_tree_facts(tree, "made");
+  law(facts.operator bool());
+  law(facts->has_memory);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -26,7 +38,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view text{reinterpret_cast<const char*>(data), size};
   const auto inputs = read_log_inputs(bytes);
   if (inputs) {
-    law(inputs->e820.size() <= occurrences(text, "BIOS-e820:"));
+    law(inputs->e820.size() <= occurrences(text, "BIOS-e820:") + occurrences(text, "Xen: [mem "));
     law(inputs->efi_map.size() <= occurrences(text, "efi:"));
     law(inputs->memory_affinity.size() + inputs->cpu_affinity.size() <= occurrences(text, "SRAT:"));
     law(inputs->acpi_tables.size() <= occurrences(text, "ACPI: "));
@@ -44,5 +56,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   law(outcomes.dumps.size() <= occurrences(text, "MEMBLOCK configuration:"));
   law(outcomes.node_data.size() <= occurrences(text, "NODE_DATA"));
   (void)looks_like_boot_log(bytes);
+  if (const auto board = read_log_board(bytes)) board_laws(*board, inputs ? *inputs : LogInputs{});
   return 0;
 }

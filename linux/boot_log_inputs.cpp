@@ -282,6 +282,11 @@ void read_names(std::string_view text, LogInputs& inputs) {
   if (text.starts_with("SMBIOS ") || text.starts_with("DMI: ")) inputs.has_smbios = true;
 }
 
+// A line of the firmware's map: the BIOS', or what Xen gives its guests in place of one.
+bool is_map_line(std::string_view text) {
+  return text.starts_with("BIOS-e820:") || text.starts_with("Xen: [mem ");
+}
+
 void read_arch(std::string_view text, LogInputs& inputs) {
   const auto is = [&](boot::Arch arch) {
     if (!inputs.arch) inputs.arch = arch;
@@ -289,7 +294,11 @@ void read_arch(std::string_view text, LogInputs& inputs) {
   if (text.find("HIGHMEM available") != std::string_view::npos ||
       text.find("LOWMEM available") != std::string_view::npos)
     inputs.is_32bit_x86 = true;
-  if (text.starts_with("BIOS-e820:") || text.starts_with("x86/fpu")) return is(boot::Arch::x86_64);
+  if (text.starts_with("CPU0 revision is:") || text.starts_with("MIPS: machine is"))
+    inputs.foreign_arch = "mips";
+  if (text.starts_with("dcache_bsize ") || text.starts_with("CPU maps initialized for"))
+    inputs.foreign_arch = "powerpc";
+  if (is_map_line(text) || text.starts_with("x86/fpu")) return is(boot::Arch::x86_64);
   if (text.starts_with("Boot CPU: AArch64") || text.starts_with("CPU features: detected"))
     return is(boot::Arch::arm64);
   if (text.starts_with("Booting Linux on physical CPU 0x0000000000 [0x")) return is(boot::Arch::arm64);
@@ -303,7 +312,7 @@ Outcome read_message(const Message& message, LogInputs& inputs) {
   read_cpus(message.text, inputs);
   read_arch(message.text, inputs);
   Scanner at{message.text};
-  if (at.skip("BIOS-e820:")) return read_e820(message, at, inputs);
+  if (is_map_line(message.text) && at.skip_to(":")) return read_e820(message, at, inputs);
   if (at.skip("efi:")) return read_efi(message, at, inputs);
   if (at.skip("RAMDISK:")) return read_ramdisk(message, at, inputs);
   if (at.skip("SRAT:") || at.skip("ACPI: SRAT:") || at.skip("ACPI: NUMA: SRAT:"))

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "linux/reserved_memory_lines.hpp"
+
 namespace quarry::lnx {
 namespace {
 
@@ -320,6 +322,8 @@ unsigned as_node(std::uint64_t number) noexcept {
 }
 
 void read_outcome_line(std::string_view text, LogOutcomes& out) {
+  auto& said = out.reserved_memory_lines;
+  if (is_reserved_memory_line(text, said.empty() ? std::string_view{} : said.back())) said.emplace_back(text);
   for (const LineKind& line : kLines)
     if (text.starts_with(line.begins)) return line.read(Scanner{text.substr(line.begins.size())}, out);
   if (text.starts_with("Kernel panic"))

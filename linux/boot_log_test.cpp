@@ -24,7 +24,7 @@ bool is_blank(const LogInputs& log) {
   return !log.arch && log.banner.empty() && log.release.empty() && log.command_line.empty() &&
          log.model.empty() && !log.cpus && log.e820.empty() && log.efi_map.empty() &&
          log.memory_affinity.empty() && log.cpu_affinity.empty() && log.acpi_tables.empty() && !log.ramdisk &&
-         !log.efi_memory_map && !log.has_smbios;
+         !log.efi_memory_map && !log.has_smbios && log.foreign_arch.empty();
 }
 firmware::MapEntry entry(std::uint64_t base, std::uint64_t size, std::uint32_t type) {
   return {PhysAddr{base}, Bytes{size}, firmware::MapType{type}};
@@ -45,9 +45,27 @@ TEST(BootLog, reads_new_and_old_forms_of_the_map) {
   EXPECT_EQ(log.e820, expected);
 }
 
-TEST(BootLog, what_a_person_or_a_hypervisor_made_of_the_map_is_not_the_firmwares) {
+TEST(BootLog, what_a_hypervisor_gives_its_guest_is_the_guests_map) {
   const LogInputs log = inputs_of(
-      "user: [mem 0x0-0xfff] usable\nXen: [mem 0x0-0xfff] usable\nextended: [mem 0x0-0xfff] usable\n"
+      "e820: BIOS-provided physical RAM map:\nXen: [mem 0x0000000000000000-0x000000000009dfff] usable\n"
+      "Xen: [mem 0x000000000009e000-0x00000000000fffff] reserved\nXen: Booting on a host\n"
+      "e820: update [mem 0x0-0xfff] usable ==> reserved\n");
+  const std::vector<firmware::MapEntry> expected = {entry(0, 0x9e000, 1), entry(0x9e000, 0x62000, 2)};
+  EXPECT_EQ(log.e820, expected);
+  EXPECT_EQ(log.arch, boot::Arch::x86_64);
+  EXPECT_EQ(refusal_of("Xen: [mem 0x0-0xfff] perhaps\n").substr(0, 7), "line 1:");
+}
+
+TEST(BootLog, kernels_of_machines_that_are_not_known_are_told_apart) {
+  EXPECT_EQ(inputs_of("CPU0 revision is: 00025b00 (Broadcom BMIPS5200)\n").foreign_arch, "mips");
+  EXPECT_EQ(inputs_of("CPU maps initialized for 1 thread per core\n").foreign_arch, "powerpc");
+  EXPECT_EQ(inputs_of("dcache_bsize      = 0x20\n").foreign_arch, "powerpc");
+  EXPECT_EQ(inputs_of("CPU: ARMv7 Processor [413fc090] revision 0 (ARMv7), cr=10c5387d\n").foreign_arch, "");
+}
+
+TEST(BootLog, what_a_person_or_the_kernel_made_of_the_map_is_not_the_firmwares) {
+  const LogInputs log = inputs_of(
+      "user: [mem 0x0-0xfff] usable\nextended: [mem 0x0-0xfff] usable\n"
       "e820: update [mem 0x0-0xfff] usable ==> reserved\nmodified: [mem 0x0-0xfff] usable\n");
   EXPECT_TRUE(log.e820.empty());
   const auto problem = require_map(log);

@@ -49,6 +49,7 @@ inline constexpr std::string_view kQuantityKinds[] = {"end",
                                                       "bounce_buffers",
                                                       "sections",
                                                       "iomem",
+                                                      "hugepages",
                                                       "totals"};
 bool is_quantity_kind(std::string_view name);
 
@@ -72,6 +73,9 @@ struct Comparison {
 struct Circumstances {
   bool is_known_kernel = true;  // false: another kernel's configuration and image stand for this one's
   std::string failure;          // why our boot stopped; empty: it did not
+  std::string bug{};            // what Linux does wrong on this machine, if that shows in numbers
+  std::string release{};        // of the kernel that is compared with; empty: not known
+  bool is_tree_known = true;    // false: what the kernel listed of memory stands in for its device tree
 };
 
 Comparison compare(const Outcomes& ours, const Outcomes& theirs, const Circumstances& circumstances);

@@ -33,6 +33,7 @@ void compare_areas(Sheet& sheet, const LogOutcomes& ours, const LogOutcomes& the
   hold("crashkernel", "crashkernel", ours.crashkernel, theirs.crashkernel);
   std::vector<std::string> mine, shown;
   for (const LoggedPool& pool : theirs.pools) {
+    if (pool.kind == "CMA" || pool.kind == "DMA") continue;  // in the lines of their nodes
     shown.push_back(fmt::format("{} {}", pool.node, range_words(pool.range)));
     for (const LoggedPool& own : ours.pools)
       if (own.node == pool.node || (pool.node.empty() && own.range == pool.range))
@@ -130,6 +131,18 @@ void compare_iomem(Sheet& sheet, const Outcomes& ours, const Outcomes& theirs) {
   }
 }
 
+void compare_hugepages(Sheet& sheet, const Outcomes& ours, const Outcomes& theirs) {
+  if (!ours.hugepages || !theirs.hugepages) return;
+  for (const HugepageOutcome& shown : *theirs.hugepages) {
+    std::optional<std::uint64_t> mine;
+    for (const HugepageOutcome& own : *ours.hugepages)
+      if (own.size == shown.size && own.node == shown.node) mine = own.pages;
+    const std::string where = shown.node ? fmt::format(" on node {}", *shown.node) : std::string{};
+    sheet.hold_number("hugepages", fmt::format("pages of {} KiB{}", shown.size.raw >> 10, where), mine,
+                      shown.pages);
+  }
+}
+
 void compare_totals(Sheet& sheet, const Outcomes& ours, const Outcomes& theirs) {
   sheet.hold_number("totals", "Memory: available KiB", ours.log.managed_kib, theirs.log.managed_kib);
   sheet.hold_number("totals", "Memory: all KiB", ours.log.total_kib, theirs.log.total_kib);
@@ -161,9 +174,11 @@ void compare_totals(Sheet& sheet, const Outcomes& ours, const Outcomes& theirs) 
 void compare_late(Sheet& sheet, const Outcomes& ours, const Outcomes& theirs) {
   compare_node_data(sheet, ours.log, theirs.log);
   compare_areas(sheet, ours.log, theirs.log);
+  compare_reserved_memory(sheet, ours.log, theirs.log);
   compare_tables(sheet, ours.log, theirs.log);
   compare_sections(sheet, ours, theirs);
   compare_iomem(sheet, ours, theirs);
+  compare_hugepages(sheet, ours, theirs);
   compare_totals(sheet, ours, theirs);
 }
 

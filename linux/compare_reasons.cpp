@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "linux/compare_sheet.hpp"
+#include "linux/kernel_profile.hpp"
 
 namespace quarry::lnx {
 namespace {
@@ -31,11 +32,19 @@ constexpr Known kKnown[] = {
      "memory that was plugged in later is in the file, not in the firmware's map", "none"},
     {"iomem", "System RAM", "memory that was plugged in later is in the file, not in the firmware's map",
      "none"},
-    {"iomem", "reserved", "the file lists all that memblock has reserved in the end, which is not modelled"},
     {"last_pfn", "max_arch_pfn", "five-level page tables depend on the processor, of which nothing tells"},
     {"hashes", "futex", "how many processors the kernel thinks possible differs"},
-    {"iomem", "System RAM", "ours is read when regions that differed in a flag have merged"},
     {"iomem", "RAM buffer", "a device's window begins where RAM ends, and nothing tells of it"},
+};
+
+// What a later kernel counts or prints otherwise than 6.1. Seen in the version that is named, and maybe older.
+struct Later {
+  std::string_view kind, name, words;
+  unsigned major, minor;
+};
+constexpr Later kLater[] = {
+    {"zonelists", "total pages", "6.12 counts all present pages here, descriptors as well", 6, 12},
+    {"totals", "Memory: available KiB", "6.12 prints this once all pages are initialised", 6, 12},
 };
 
 bool is_one_of(std::string_view word, std::initializer_list<std::string_view> words) {
@@ -76,12 +85,24 @@ std::string likely_reason(const Quantity& quantity, const Circumstances& circums
   }
   if (quantity.kind == "e820" && quantity.ours.starts_with("still "))
     return "what UEFI, its tables and MTRRs want is not in the firmware's map";
+  if (circumstances.bug.starts_with("kernelcore=mirror")) return circumstances.bug;
+  if (quantity.kind == "hugepages" && quantity.name.find("on node") != std::string::npos)
+    return "a node that has too little room leaves its pages to others, and how many is not known";
   for (const Known& known : kKnown)
     if (known.kind == quantity.kind && known.name == quantity.name &&
         (known.ours.empty() || known.ours == quantity.ours))
       return std::string{known.words};
+  for (const Later& later : kLater)
+    if (later.kind == quantity.kind && later.name == quantity.name &&
+        is_at_least(circumstances.release, later.major, later.minor))
+      return std::string{later.words};
+  if (!circumstances.is_tree_known &&
+      is_one_of(quantity.kind,
+                {"zones", "present", "nodes", "memblock.memory", "reserved_memory", "last_pfn"}))
+    return "the device tree is not in the log: what the kernel did not list of memory is not known";
   if (!circumstances.is_known_kernel)
     return "this kernel's configuration, image and structure sizes are not known";
+  if (!circumstances.bug.empty() && depends_on_allocations(quantity.kind)) return circumstances.bug;
   if (depends_on_allocations(quantity.kind)) return kUnmodelled;
   return "not explained";
 }

@@ -35,6 +35,7 @@ std::string range_words(PhysRange range);
 // The parts, in the order of a boot.
 void compare_early(Sheet& sheet, const Outcomes& ours, const Outcomes& theirs);
 void compare_zones(Sheet& sheet, const Outcomes& ours, const Outcomes& theirs);
+void compare_reserved_memory(Sheet& sheet, const LogOutcomes& ours, const LogOutcomes& theirs);
 void compare_late(Sheet& sheet, const Outcomes& ours, const Outcomes& theirs);
 
 // What a difference probably comes from.

@@ -71,9 +71,12 @@ boot::Arch arch_of_tree(const TreeFacts& facts, const DescribeOptions& options, 
   if (facts.is_riscv) return boot::Arch::riscv64;
   if (facts.is_64bit_arm) return boot::Arch::arm64;
   if (facts.is_32bit_arm) return boot::Arch::arm;
-  machine.notes.emplace_back(
-      "the tree names no processor that tells the architecture: arm64 is assumed (--arch)");
-  return boot::Arch::arm64;
+  // Without /cpus: a tree that only leads to UEFI's tables, or a board older than processors in trees.
+  const bool is_old = facts.cpus == 0 && !facts.points_to_uefi;
+  machine.notes.push_back(
+      fmt::format("the tree names no processor that tells the architecture: {} is assumed (--arch)",
+                  is_old ? "arm" : "arm64"));
+  return is_old ? boot::Arch::arm : boot::Arch::arm64;
 }
 
 // Which architectures a tree, or the log with it, leaves room for. Cores of 64 bits run kernels of 32 as well.
@@ -81,11 +84,13 @@ std::optional<Problem> require_arch(boot::Arch arch, const TreeFacts& facts, con
                                     std::string_view name) {
   const std::string word = text_of(boot::name_of(arch));
   const auto refuse = [](std::string text) { return Problem{ExitStatus::bad_arguments, std::move(text)}; };
-  if (facts.is_riscv || arch == boot::Arch::riscv64)
-    return refuse(
-        fmt::format("{}: a machine of riscv64: this version has boot flows for x86_64, arm64 and arm", name));
+  const bool is_arm = facts.is_64bit_arm || facts.is_32bit_arm;
   if (arch == boot::Arch::x86_64)
-    return refuse(fmt::format("--arch x86_64: {} is a device tree: expected arm64 or arm", name));
+    return refuse(fmt::format("--arch x86_64: {} is a device tree: expected arm64, arm or riscv64", name));
+  if (facts.is_riscv && !is_arm && arch != boot::Arch::riscv64)
+    return refuse(fmt::format("--arch {}: the processors of {} are of riscv64", word, name));
+  if (arch == boot::Arch::riscv64 && is_arm && !facts.is_riscv)
+    return refuse(fmt::format("--arch riscv64: the processors of {} are Arm's", name));
   if (arch == boot::Arch::arm64 && facts.is_32bit_arm && !facts.is_64bit_arm)
     return refuse(fmt::format("--arch arm64: the processors of {} have 32 bits: expected arm", name));
   if (log.arch && *log.arch != arch)
@@ -102,10 +107,6 @@ std::optional<Problem> require_log_of(boot::Arch arch, const LogInputs& log, std
   if (known != arch)
     return Problem{ExitStatus::bad_arguments, fmt::format("--arch {}: the log {} is of a kernel of {}", word,
                                                           name, text_of(boot::name_of(known)))};
-  if (arch == boot::Arch::riscv64)
-    return Problem{
-        ExitStatus::bad_arguments,
-        fmt::format("{}: a log of riscv64: this version has boot flows for x86_64, arm64 and arm", name)};
   if (arch == boot::Arch::arm && options.memory.empty())
     return Problem{
         ExitStatus::malformed_input,
@@ -115,14 +116,6 @@ std::optional<Problem> require_log_of(boot::Arch arch, const LogInputs& log, std
   if (options.tree_at)
     return Problem{ExitStatus::bad_arguments, fmt::format("--dtb-at: {} has no device tree", name)};
   return std::nullopt;
-}
-
-PhysAddr lowest_of(const TreeFacts& facts, const DescribeOptions& options) {
-  std::optional<PhysAddr> lowest;
-  if (facts.has_memory) lowest = facts.lowest_memory;
-  for (const PhysRange range : options.memory)
-    if (!lowest || range.begin() < *lowest) lowest = range.begin();
-  return lowest.value_or(PhysAddr{});
 }
 
 }  // namespace
@@ -144,17 +137,6 @@ Expected<PhysRange> parse_base_and_size(std::string_view text, std::string_view 
   if (!bytes || bytes.value().length != size.size() || bytes.value().value == 0) return wrong();
   if (bytes.value().value > UINT64_MAX - at) return wrong();
   return PhysRange{PhysAddr{at}, PhysAddr{at + bytes.value().value}};
-}
-
-void place_by_habit(PhysAddr lowest_memory, MachineDescription& machine) {
-  constexpr std::uint64_t step = 2u << 20;
-  const bool is_arm64 = machine.kernel.arch == boot::Arch::arm64;
-  const PhysAddr start{(lowest_memory.raw + step - 1) & ~(step - 1)};
-  if (machine.image.whole.empty())
-    machine.image = image_at(machine.kernel, is_arm64 ? start + Bytes{step} : start);
-  if (machine.tree.empty() || machine.tree_at.raw != 0) return;
-  const PhysAddr behind{std::max(machine.image.whole.end().raw, start.raw + 16 * step)};
-  machine.tree_at = PhysAddr{(behind.raw + step - 1) & ~(step - 1)};
 }
 
 std::optional<Problem> apply_options(const DescribeOptions& options, MachineDescription& machine) {
@@ -205,16 +187,20 @@ Expected<MachineDescription> describe_tree(std::vector<std::byte> tree, std::str
   if (!options.kernel_at || !options.tree_at) {
     machine.notes.emplace_back(
         "where the boot loader puts kernel and tree is assumed (--kernel-at, --dtb-at)");
-    place_by_habit(lowest_of(*facts, options), machine);
+    place_by_habit(*facts, options, machine);
   }
+  if (arch == boot::Arch::riscv64 && facts->satp_bits != 0) machine.kernel.limits.va_bits = facts->satp_bits;
   return machine;
 }
 
 Expected<MachineDescription> describe_log(const LogInputs& log, std::string_view name,
                                           const DescribeOptions& options) {
-  if (log.is_32bit_x86)
-    return Problem{ExitStatus::malformed_input,
-                   fmt::format("{}: a log of a 32-bit x86 kernel: expected x86_64, arm64 or arm", name)};
+  const std::string_view foreign =
+      log.is_32bit_x86 ? std::string_view{"32-bit x86"} : std::string_view{log.foreign_arch};
+  if (!foreign.empty())
+    return Problem{
+        ExitStatus::malformed_input,
+        fmt::format("{}: a log of a {} kernel: expected x86_64, arm64, arm or riscv64", name, foreign)};
   const auto no_map = options.memory.empty() ? require_map(log) : std::nullopt;
   if (no_map) return Problem{no_map->exit_status, fmt::format("{}: {}", name, no_map->text)};
   MachineDescription machine;
@@ -233,7 +219,7 @@ Expected<MachineDescription> describe_log(const LogInputs& log, std::string_view
   } else if (arch == boot::Arch::arm64) {
     place_uefi_arm64(Bytes{0}, machine);
   }
-  if (!options.memory.empty()) place_by_habit(lowest_of({}, options), machine);
+  if (!options.memory.empty()) place_by_habit({}, options, machine);
   if (auto problem = apply_options(options, machine)) return *std::move(problem);
   return machine;
 }
@@ -258,6 +244,7 @@ Expected<MachineDescription> describe_bytes(std::span<const std::byte> bytes, st
     return refuse("neither a device tree (its first bytes are d00dfeed) nor a kernel's boot log");
   auto log = read_log_inputs(bytes);
   if (!log) return refuse(log.problem().text);
+  if (!options.tree_file && needs_board(*log, options)) return describe_board(bytes, *log, name, options);
   if (!options.tree_file) return describe_log(*log, name, options);
   auto tree = read_file(*options.tree_file);
   if (!tree)

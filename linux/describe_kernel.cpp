@@ -13,7 +13,9 @@ namespace {
 PhysAddr link_base_of(const MachineDescription& machine) {
   const KernelProfile& kernel = machine.kernel;
   const bool is_x86 = kernel.arch == boot::Arch::x86_64;
-  const std::uint64_t offset = (is_x86 ? kernel.symbols.text : kernel.symbols.stext) - kernel.link_base;
+  const bool has_header = kernel.arch == boot::Arch::riscv64;
+  const std::uint64_t first = is_x86 ? kernel.symbols.text : kernel.symbols.stext;
+  const std::uint64_t offset = has_header ? 0 : first - kernel.link_base;
   const std::uint64_t begin = machine.image.whole.begin().raw;
   return PhysAddr{begin - std::min(offset, begin)};
 }
@@ -36,6 +38,8 @@ std::optional<Problem> take_kernel(const KernelProfile& kernel, MachineDescripti
   const auto levels = kernel.config.find("CONFIG_PGTABLE_LEVELS");
   if (has_five_levels && levels != kernel.config.end() && levels->second == "5")
     machine.kernel.limits.phys_bits = five_level_bits;
+  if (kernel.arch == boot::Arch::riscv64)
+    machine.kernel.limits.maps_below_kernel = is_at_least(kernel.release, 6, 4);
   const auto say_once = [](std::string text, std::vector<std::string>& into) {
     if (std::find(into.begin(), into.end(), text) == into.end()) into.push_back(std::move(text));
   };
@@ -63,6 +67,8 @@ std::optional<Problem> choose_kernel(boot::Arch arch, std::string_view release,
     return take_kernel(*options.kernel, machine);
   }
   machine.kernel = builtin_profile(arch, release);
+  // The built-in kernel is later than 6.1, and boots as 6.1 does unless a later one is named.
+  machine.kernel.limits.maps_below_kernel = arch == boot::Arch::riscv64 && is_at_least(release, 6, 4);
   if (release.empty())
     machine.notes.push_back(fmt::format("no kernel is named: {} is assumed", machine.kernel.source));
   else if (machine.kernel.release != release)

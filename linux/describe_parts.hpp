@@ -6,6 +6,7 @@
 
 #include "linux/boot_log.hpp"
 #include "linux/describe.hpp"
+#include "linux/tree_facts.hpp"
 
 namespace quarry::lnx {
 
@@ -15,6 +16,13 @@ std::optional<Expected<MachineDescription>> describe_builtin(std::string_view na
 // A tree, and with it what a log of the same machine adds.
 Expected<MachineDescription> describe_tree(std::vector<std::byte> tree, std::string_view name,
                                            const LogInputs& log, const DescribeOptions& options);
+// Whether a log has no map of its own and is of a machine that a device tree told of memory; and that machine, with
+// what the kernel listed of memory in place of the tree.
+//
+// Errors    malformed_input: the log does not say what memory there is; those of describe_tree().
+bool needs_board(const LogInputs& log, const DescribeOptions& options);
+Expected<MachineDescription> describe_board(std::span<const std::byte> bytes, const LogInputs& log,
+                                            std::string_view name, const DescribeOptions& options);
 // A log with a map of its own.
 Expected<MachineDescription> describe_log(const LogInputs& log, std::string_view name,
                                           const DescribeOptions& options);
@@ -40,7 +48,8 @@ std::optional<Problem> choose_kernel(boot::Arch arch, std::string_view release,
 // stays empty if neither option nor machine says where. Errors    as above.
 std::optional<Problem> place_kernel(const DescribeOptions& options, MachineDescription& machine);
 
-// Where no loader says: kernel 2 MiB into RAM (arm: at its start), tree behind it on the next 2 MiB. Fills what is empty.
-void place_by_habit(PhysAddr lowest_memory, MachineDescription& machine);
+// Where no loader says: kernel 2 MiB into RAM (arm: at its start), tree behind it on the next 2 MiB; and further up where
+// the tree has put something there already. Fills what is empty.
+void place_by_habit(const TreeFacts& facts, const DescribeOptions& options, MachineDescription& machine);
 
 }  // namespace quarry::lnx

@@ -26,6 +26,8 @@ struct MachineDescription {
   std::vector<std::byte> tree;
   PhysAddr tree_at;
   Bytes tree_size{0};
+  bool is_tree_from_log =
+      false;  // `tree` was made of what a kernel listed, and does not show what it was given
   std::vector<PhysRange> extra_memory;
 
   std::vector<firmware::MemoryAffinity> memory_affinity;

@@ -1,19 +1,15 @@
 #include "linux/gigantic_pages.hpp"
 
+#include <map>
 #include <vector>
 
 #include "linux/boot_allocation.hpp"
+#include "quarry/boot/hugepages.hpp"
 
 namespace quarry::lnx {
 namespace {
 
 constexpr TextView kOwner = "gigantic pages";
-
-// x86_64 knows one such size, and only some processors do.
-bool is_gigantic(const boot::State& state, Bytes page) noexcept {
-  if (state.machine.arch == boot::Arch::x86_64 && !state.machine.has_gigabyte_pages) return false;
-  return page.raw == std::uint64_t{1} << 30;
-}
 
 Result<bool> take_page(boot::State& state, Bytes page, NodeId node) {
   const early::Request request{.size = page, .alignment = page, .node = node};
@@ -27,15 +23,18 @@ Result<bool> take_page(boot::State& state, Bytes page, NodeId node) {
 
 }  // namespace
 
+bool is_gigantic_page(const boot::GivenBack& page) noexcept { return page.owner == kOwner; }
+
 Result<Done> allocate_gigantic_pages(boot::State& state) {
   if (state.hugetlb_cma.raw != 0) return Done{};  // they come out of that area
   std::vector<NodeId> nodes;
   for (const numa::Node& node : state.nodes.nodes())
     if (node.has_memory) nodes.push_back(node.id);
   if (nodes.empty()) return Done{};
-  std::size_t next = 0;
+  std::map<std::uint64_t, std::size_t> turns;  // of each size: whose turn it is
   for (const boot::HugepagesRequest& request : state.hugepages) {
-    if (!is_gigantic(state, request.page)) continue;
+    if (!boot::is_gigantic(state.machine, request.page)) continue;
+    std::size_t& next = turns[request.page.raw];
     for (std::uint64_t count = 0; count < request.count; ++count) {
       const bool is_bound = request.node != early::kAnyNode;
       const NodeId node = is_bound ? request.node : nodes[next++ % nodes.size()];

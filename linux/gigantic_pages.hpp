@@ -13,4 +13,7 @@ namespace quarry::lnx {
 // Errors    no_room: the arena is used up.
 Result<Done> allocate_gigantic_pages(boot::State& state);
 
+// Whether that is what the range is.
+bool is_gigantic_page(const boot::GivenBack& page) noexcept;
+
 }  // namespace quarry::lnx

@@ -46,6 +46,11 @@ std::vector<LoggedHash> hash_tables(const MachineDescription& machine, const zon
     const std::uint64_t ports = std::min<std::uint64_t>(entries, 64 << 10);
     tables.push_back({"TCP bind", ports, ports * (is_32bit ? 16 : 32)});
   }
+  const TextView line{machine.command_line.data(), machine.command_line.size()};
+  if (const auto stacks = stack_table(line, Bytes{is_32bit ? 4u : 8u})) {
+    const std::uint64_t entries = entries_of(*stacks, pages, page);
+    tables.push_back({"stackdepot", entries, entries * stacks->bucket.raw});
+  }
   constexpr std::uint64_t futexes_each = 256, futex_bucket = 64, perturbations = 64 << 10;
   const std::uint64_t futexes = std::bit_ceil(futexes_each * std::max(machine.cpus, 1u));
   tables.push_back({"futex", futexes, futexes * futex_bucket});

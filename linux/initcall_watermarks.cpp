@@ -14,22 +14,16 @@ using zones::ZoneType;
 // Whether requests that the kernel itself makes may be served from the zone.
 bool is_low(ZoneType type) { return type <= ZoneType::normal; }
 
-// Movable counts as high memory where it is cut out of high memory.
-Memory memory_of(ZoneType type, const KernelProfile& kernel) {
-  const bool is_high = type == ZoneType::highmem || (type == ZoneType::movable && kernel.limits.has_highmem);
-  return is_high ? Memory::high : Memory::low;
-}
-
 std::vector<buddy::Watermarks> marks_at(const std::vector<ManagedZone>& zones,
                                         PageCount ManagedZone::* moment, std::uint64_t min_free_kib,
                                         const KernelProfile& kernel) {
   PageCount lowmem;
   for (const ManagedZone& zone : zones)
-    if (memory_of(zone.type, kernel) == Memory::low) lowmem.raw += (zone.*moment).raw;
+    if (zone.memory == Memory::low) lowmem.raw += (zone.*moment).raw;
   std::vector<buddy::Watermarks> marks;
   marks.reserve(zones.size());
   for (const ManagedZone& zone : zones)
-    marks.push_back(buddy::watermarks_of(zone.*moment, memory_of(zone.type, kernel), lowmem, min_free_kib,
+    marks.push_back(buddy::watermarks_of(zone.*moment, zone.memory, lowmem, min_free_kib,
                                          kernel.geometry.page_size(), {}));
   return marks;
 }
@@ -76,6 +70,12 @@ PageCount pages_in(const memory::EarlySystem& early, const zones::Zone& zone, Ph
 
 }  // namespace
 
+Memory memory_of(const zones::Layout& layout, ZoneType type) {
+  const bool has_high = !layout.ranges[static_cast<std::size_t>(ZoneType::highmem)].span.empty();
+  const bool is_high = type == ZoneType::highmem || (type == ZoneType::movable && has_high);
+  return is_high ? Memory::high : Memory::low;
+}
+
 std::vector<ManagedZone> managed_zones(const memory::EarlySystem& early) {
   std::vector<ManagedZone> managed;
   const bool has_numa = early.machine().limits.has_numa;
@@ -95,7 +95,8 @@ std::vector<ManagedZone> managed_zones(const memory::EarlySystem& early) {
       if (given.as == boot::GivenBack::As::free && given.when == boot::GivenBack::When::before_areas)
         pages.raw += in_zone.raw;
     }
-    managed.push_back({zone.node, zone.type, pages, PageCount{pages.raw + used.raw}});
+    managed.push_back(
+        {zone.node, zone.type, memory_of(early.layout(), zone.type), pages, PageCount{pages.raw + used.raw}});
   }
   return managed;
 }

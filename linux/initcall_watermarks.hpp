@@ -18,10 +18,17 @@
 
 namespace quarry::lnx {
 
+// Whether the kernel calls a zone's pages high memory. Movable's are where it is cut out of HighMem, which is the
+// highest zone of a machine only if it has any address.
+//
+// Source    Linux 6.1, "is_highmem_idx", "find_usable_zone_for_movable" (behaviour).
+buddy::Memory memory_of(const zones::Layout& layout, zones::ZoneType type);
+
 // A populated zone. Units: pages.
 struct ManagedZone {
   NodeId node{};
   zones::ZoneType type{};
+  buddy::Memory memory = buddy::Memory::low;
   PageCount at_initcalls;   // with the CMA areas, without initrd and init memory
   PageCount at_khugepaged;  // and with gigantic pages, which count from when the kernel knows them
 };

@@ -227,7 +227,8 @@ Expected<KernelFacts> read_boot_image(std::span<const std::byte> bytes) {
   if (is_arm64_image(image)) return read_arm64_image(bytes);
   if (is_zboot(image)) return read_zboot(bytes);
   if (is_riscv_image(image))
-    return malformed("an Image of riscv64, which has no boot flow here: expected x86_64, arm64 or arm");
+    return malformed(
+        "an Image of riscv64, which says nothing of its parts: expected its System.map or vmlinux");
   return read_zimage(bytes);
 }
 

@@ -18,16 +18,6 @@ std::uint64_t option(const KernelProfile& profile, std::string_view name, std::u
   return found == profile.config.end() ? otherwise : parse_profile_number(found->second).value_or(otherwise);
 }
 
-// Whether a release such as "6.1.0-56-amd64" is that version or a later one. Without a release: no.
-bool is_at_least(std::string_view release, unsigned major, unsigned minor) {
-  unsigned first = 0, second = 0;
-  const char* const end = release.data() + release.size();
-  const auto [dot, error] = std::from_chars(release.data(), end, first);
-  if (error != std::errc{} || dot == end || *dot != '.') return false;
-  if (std::from_chars(dot + 1, end, second).ec != std::errc{}) return false;
-  return first != major ? first > major : second >= minor;
-}
-
 unsigned shift_of(std::uint64_t page_size) { return page_size == 16384 ? 14 : page_size == 65536 ? 16 : 12; }
 
 // Order of a huge page: what pageblocks are made of where there are huge pages.
@@ -60,6 +50,10 @@ boot::Limits limits_of(const KernelProfile& profile) {
   limits.has_numa = profile.has("CONFIG_NUMA");
   limits.has_numa_emulation = profile.has("CONFIG_NUMA_EMU");
   limits.has_cma = profile.has("CONFIG_CMA");
+  if (limits.has_cma)
+    limits.max_cma_areas = 1 + static_cast<std::size_t>(option(profile, "CONFIG_CMA_AREAS", 7));
+  limits.known_bugs = boot::KnownBugs::reproduced;
+  limits.has_restricted_dma = profile.has("CONFIG_DMA_RESTRICTED_POOL");
   limits.max_nodes =
       limits.has_numa ? 1u << std::min<std::uint64_t>(option(profile, "CONFIG_NODES_SHIFT", 0), 15) : 1;
   if (limits.has_cma && profile.has("CONFIG_DMA_CMA")) {
@@ -85,6 +79,11 @@ boot::Limits limits_of(const KernelProfile& profile) {
     limits.phys_bits = is_lpae ? 40 : 32;
     limits.va_bits = 32;
     limits.page_offset = option(profile, "CONFIG_PAGE_OFFSET", 0xC0000000);
+  } else if (profile.arch == Arch::riscv64) {
+    limits.phys_bits = 56;
+    limits.va_bits = 57;               // what the processor has, is tried from the widest down
+    limits.maps_below_kernel = false;  // see choose_kernel: a later kernel that is named does
+    limits.page_offset = 0xff60000000000000;
   } else {
     limits.phys_bits = static_cast<unsigned>(option(profile, "CONFIG_ARM64_PA_BITS", 48));
     limits.va_bits = static_cast<unsigned>(option(profile, "CONFIG_ARM64_VA_BITS", 48));
@@ -168,6 +167,15 @@ std::optional<std::uint64_t> parse_profile_number(std::string_view text) {
   return value;
 }
 
+bool is_at_least(std::string_view release, unsigned major, unsigned minor) {
+  unsigned first = 0, second = 0;
+  const char* const end = release.data() + release.size();
+  const auto [dot, error] = std::from_chars(release.data(), end, first);
+  if (error != std::errc{} || dot == end || *dot != '.') return false;
+  if (std::from_chars(dot + 1, end, second).ec != std::errc{}) return false;
+  return first != major ? first > major : second >= minor;
+}
+
 std::uint64_t* symbol_named(Symbols& symbols, std::string_view name) {
   constexpr std::pair<std::string_view, std::uint64_t Symbols::*> fields[] = {
       {"_text", &Symbols::text},
@@ -203,6 +211,8 @@ Result<Done> derive(KernelProfile& profile, unsigned page_shift, unsigned sectio
   profile.max_cpus = static_cast<unsigned>(option(profile, "CONFIG_NR_CPUS", 0));
   profile.is_sparse_vmemmap = !profile.geometry.is_flat();
   profile.link_base = profile.arch == Arch::arm ? profile.limits.page_offset : profile.symbols.text;
+  // riscv64's image begins with its header, at the block below the first symbol.
+  if (profile.arch == Arch::riscv64) profile.link_base &= ~((std::uint64_t{2} << 20) - 1);
   return Done{};
 }
 
@@ -292,8 +302,11 @@ boot::KernelImage image_at(const KernelProfile& profile, PhysAddr base, Bytes br
   };
   const bool is_x86 = profile.arch == Arch::x86_64;
   boot::KernelImage image;
-  image.whole =
-      range(is_x86 ? symbols.text : symbols.stext, symbols.brk_base != 0 ? symbols.brk_base : symbols.end);
+  const bool has_header = profile.arch == Arch::riscv64;
+  image.whole = range(has_header ? profile.link_base
+                      : is_x86   ? symbols.text
+                                 : symbols.stext,
+                      symbols.brk_base != 0 ? symbols.brk_base : symbols.end);
   image.text = range(profile.arch == Arch::arm64 ? symbols.stext : symbols.text, symbols.etext);
   image.rodata = range(symbols.rodata_start, symbols.rodata_end);
   image.data = range(symbols.sdata, symbols.edata);

@@ -63,6 +63,9 @@ KernelProfile builtin_profile(boot::Arch arch, std::string_view release = {});
 // The field of a symbol that a layout has, such as "_text"; null for others.
 std::uint64_t* symbol_named(Symbols& symbols, std::string_view name);
 
+// Whether a release such as "6.1.0-56-amd64" is that version or a later one. Without a release: no.
+bool is_at_least(std::string_view release, unsigned major, unsigned minor);
+
 // A decimal number, or a hexadecimal one after 0x.
 std::optional<std::uint64_t> parse_profile_number(std::string_view text);
 

@@ -9,6 +9,8 @@
 #include "linux/gigantic_pages.hpp"
 #include "linux/given_back.hpp"
 #include "linux/percpu_first_chunk.hpp"
+#include "linux/riscv64_page_tables.hpp"
+#include "linux/riscv64_resources.hpp"
 #include "linux/swiotlb.hpp"
 #include "linux/system_hashes.hpp"
 #include "linux/x86_page_tables.hpp"
@@ -35,7 +37,7 @@ Result<Done> LinuxAllocations::at(void* self, HookPoint point, boot::State& stat
     case Arch::x86_64: return model.x86_only(point, state);
     case Arch::arm64: return model.arm64_only(point, state);
     case Arch::arm: return model.arm_only(point, state);
-    case Arch::riscv64: break;
+    case Arch::riscv64: return model.riscv64_only(point, state);
   }
   return done;
 }
@@ -92,6 +94,15 @@ Result<Done> LinuxAllocations::arm64_only(HookPoint point, boot::State& state) {
   }
 }
 
+// As arm64 but for page tables and resources.
+Result<Done> LinuxAllocations::riscv64_only(HookPoint point, boot::State& state) {
+  if (point == HookPoint::page_tables) return Riscv64PageTables{state, kernel_}.map_everything();
+  if (point != HookPoint::percpu) return arm64_only(point, state);
+  if (const auto done = allocate_riscv64_resources(state, sizes_); !done) return done;
+  if (const auto copied = allocate_command_lines(state); !copied) return copied;
+  return allocate_percpu(state, sizes_);
+}
+
 Result<Done> LinuxAllocations::arm_only(HookPoint point, boot::State& state) {
   switch (point) {
     case HookPoint::page_tables: return allocate_arm_page_tables(state, kernel_, sizes_);
@@ -115,9 +126,9 @@ Result<Done> LinuxAllocations::arm_only(HookPoint point, boot::State& state) {
 }
 
 Result<Done> LinuxAllocations::numa_distance(boot::State& state) {
-  // arm64 makes room before it knows of any node.
+  // Only x86 knows of nodes before it makes room.
   const std::uint64_t width =
-      kernel_.arch == Arch::arm64 ? state.machine.limits.max_nodes : state.nodes.distance_count();
+      kernel_.arch == Arch::x86_64 ? state.nodes.distance_count() : state.machine.limits.max_nodes;
   if (width == 0) return Done{};
   early::Request request{.size = Bytes{width * width}, .alignment = kPage};
   const bool is_x86 = kernel_.arch == Arch::x86_64;
@@ -128,11 +139,16 @@ Result<Done> LinuxAllocations::numa_distance(boot::State& state) {
   return Done{};
 }
 
+// x86 waits with nodes that have no memory until their zones are made; others set up each node that a table names.
+bool LinuxAllocations::has_node_data(const numa::Node& node) const {
+  return kernel_.arch == Arch::x86_64 ? node.has_memory : node.online;
+}
+
 Result<Done> LinuxAllocations::node_data(boot::State& state) {
   node_data_.clear();
   if (sizes_.node_data.raw == 0) return Done{};  // a flat machine's node is part of the kernel
   for (const numa::Node& node : state.nodes.nodes()) {
-    if (!node.has_memory) continue;
+    if (!has_node_data(node)) continue;
     const auto at = state.allocator.phys_alloc_try_nid(
         {.size = sizes_.node_data, .alignment = sizes_.node_data_alignment, .node = node.id},
         kNodeData.owner);
@@ -153,7 +169,7 @@ Result<Done> LinuxAllocations::memmap(boot::State& state) {
 Result<Done> LinuxAllocations::memoryless_nodes(boot::State& state) {
   if (sizes_.memoryless_node_data.raw == 0) return Done{};
   std::uint64_t count = 0;
-  for (const numa::Node& node : state.nodes.nodes()) count += node.possible && !node.has_memory;
+  for (const numa::Node& node : state.nodes.nodes()) count += node.possible && !has_node_data(node);
   return take_all(state, kNodeData, count, {.size = sizes_.memoryless_node_data, .alignment = kCacheLine});
 }
 

@@ -46,10 +46,12 @@ class LinuxAllocations {
   Result<Done> x86_only(boot::HookPoint point, boot::State& state);
   Result<Done> arm64_only(boot::HookPoint point, boot::State& state);
   Result<Done> arm_only(boot::HookPoint point, boot::State& state);
+  Result<Done> riscv64_only(boot::HookPoint point, boot::State& state);
   Result<Done> numa_distance(boot::State& state);
   Result<Done> node_data(boot::State& state);
   Result<Done> memmap(boot::State& state);
   Result<Done> flat_memmap(boot::State& state);
+  bool has_node_data(const numa::Node& node) const;
   Result<Done> memoryless_nodes(boot::State& state);
   Result<Done> late(boot::State& state);
 

@@ -67,6 +67,12 @@ void place_x86_kernel(const LogInputs& log, MachineDescription& into) {
   if (!symbols.known()) base = PhysAddr{16 * kMiB};
   const std::uint64_t bytes = symbols.end - symbols.text;
   if (const auto at = place_in(into, kLoaderCode, bytes, 2 * kMiB)) base = *at;
+  // A kernel that stands in for another may be the larger one, and reach into what lay behind that.
+  const PhysRange whole = PhysRange::sized(base, Bytes{bytes});
+  if (whole.begin() < into.initrd.end() && into.initrd.begin() < whole.end()) {
+    base = PhysAddr{(into.initrd.end().raw + 2 * kMiB - 1) & ~(2 * kMiB - 1)};
+    into.notes.emplace_back("the kernel that stands in does not fit before the initrd: it is put behind it");
+  }
   into.image = image_at(into.kernel, base, brk);
 }
 

@@ -1,5 +1,6 @@
 // The smaller files, a reader each, and the directory that has them all.
 #include "linux/file_bytes.hpp"
+#include "linux/huge_pages.hpp"
 #include "linux/outcome_words.hpp"
 
 namespace quarry::lnx {
@@ -145,6 +146,7 @@ Outcomes read_outcomes(const FileSource& files) {
   read("memblock-memory.txt", [&](std::string_view text) { out.late_memory = read_debugfs_regions(text); });
   read("memblock-reserved.txt",
        [&](std::string_view text) { out.late_reserved = read_debugfs_regions(text); });
+  read("hugepages.txt", [&](std::string_view text) { out.hugepages = read_huge_pages(text); });
   read("vm.txt", [&](std::string_view text) {
     for_each_line(text, [&](std::string_view line) {
       Scanner at{line};

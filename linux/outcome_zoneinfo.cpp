@@ -1,4 +1,7 @@
 // /proc/zoneinfo: "Node 0, zone  DMA32", then a line for each count; per-CPU lists and statistics are passed over.
+#include <string_view>
+#include <utility>
+
 #include "linux/outcome_words.hpp"
 
 namespace quarry::lnx {
@@ -47,20 +50,38 @@ void read_count(std::string_view name, Scanner at, ZoneOutcome& zone) {
     if (name == field.name) zone.*field.into = at.decimal();
 }
 
+// A zone's marks are shown with what raises them for a while: "boost", which stands before them and says by how much.
+//
+// Source    Linux 6.1, "boost_watermark", "zoneinfo_show_print" (behaviour).
+void take_boost(std::uint64_t boost, std::string_view name, ZoneOutcome& zone) {
+  for (const auto& [mark, field] : {std::pair{std::string_view{"min"}, &ZoneOutcome::min},
+                                    std::pair{std::string_view{"low"}, &ZoneOutcome::low},
+                                    std::pair{std::string_view{"high"}, &ZoneOutcome::high}})
+    if (name == mark && zone.*field && *(zone.*field) >= boost) *(zone.*field) -= boost;
+}
+
 }  // namespace
 
 std::vector<ZoneOutcome> read_zoneinfo(std::string_view text) {
   std::vector<ZoneOutcome> zones;
+  std::uint64_t boost = 0;
   for_each_line(text, [&](std::string_view line) {
     if (auto zone = read_heading(Scanner{line})) {
       zones.push_back(*std::move(zone));
+      boost = 0;
       return;
     }
     if (zones.empty()) return;
     Scanner at{line};
     at.spaces();
     const std::string_view name = at.word();
+    if (name == "boost") {
+      at.spaces();
+      boost = at.decimal().value_or(0);
+      return;
+    }
     read_count(name, at, zones.back());
+    if (boost != 0) take_boost(boost, name, zones.back());
   });
   return zones;
 }

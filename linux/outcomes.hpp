@@ -48,6 +48,13 @@ struct BlockOutcome {
   std::string nodes;
 };
 
+// A pool of huge pages: of one size, on one node or in all.
+struct HugepageOutcome {
+  Bytes size{0};
+  std::optional<unsigned> node;
+  std::uint64_t pages = 0;
+};
+
 // The name under which LogOutcomes::maps has the kernel's table after all changes to it. No kernel prints it.
 inline constexpr const char* kFinalMap = "after all changes";
 
@@ -62,6 +69,7 @@ struct Outcomes {
   std::optional<std::vector<BlockOutcome>> blocks;
   std::optional<std::vector<LoggedRegion>> late_memory, late_reserved;  // debugfs, after the boot
   std::optional<std::uint64_t> min_free_kib;
+  std::optional<std::vector<HugepageOutcome>> hugepages;
 };
 
 std::vector<ZoneOutcome> read_zoneinfo(std::string_view text);

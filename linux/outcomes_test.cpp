@@ -23,6 +23,19 @@ constexpr std::string_view kZoneinfo =
     "              count: 0\n              high:  218\n  start_pfn:           1\nNode 12, zone  Movable\n"
     "        present  0\n";
 
+TEST(Outcomes, what_raises_watermarks_for_a_while_is_taken_off_them) {
+  std::string text{kZoneinfo};
+  for (const auto& [from, to] :
+       {std::pair{"boost    0", "boost    512"}, std::pair{"min      175", "min      687"},
+        std::pair{"low      218", "low      730"}, std::pair{"high     261", "high     3"}})
+    text.replace(text.find(from), std::string_view{from}.size(), to);
+  const auto zones = read_zoneinfo(text);
+  ASSERT_EQ(zones.size(), 2u);
+  EXPECT_EQ(zones[0].min, 175u);
+  EXPECT_EQ(zones[0].low, 218u);
+  EXPECT_EQ(zones[0].high, 3u) << "less than what raises it: no mark of that zone, left as it is";
+}
+
 TEST(Outcomes, zoneinfo_has_counts_marks_and_protection_of_each_zone) {
   const auto zones = read_zoneinfo(kZoneinfo);
   ASSERT_EQ(zones.size(), 2u);

@@ -137,6 +137,29 @@ constexpr Symbols kArmmpLpae{.text = 0xc0208000,
                              .swapper_pg_dir = 0xc0203000,
                              .end = 0xc180d288};
 
+// Debian has no 6.1 of this architecture. Sizes and configuration are those of its first kernel that has one; the
+// linked addresses are where `_start` is the block that a loader fills.
+constexpr std::string_view kRiscv64Config =
+    "CONFIG_PGTABLE_LEVELS=5\nCONFIG_NR_CPUS=128\nCONFIG_NUMA=y\nCONFIG_NODES_SHIFT=2\nCONFIG_SPARSEMEM=y\n"
+    "CONFIG_SPARSEMEM_VMEMMAP=y\nCONFIG_TRANSPARENT_HUGEPAGE=y\nCONFIG_HUGETLB_PAGE=y\nCONFIG_CMA=n\n"
+    "CONFIG_ZONE_DMA32=y\nCONFIG_EFI=y\nCONFIG_LOG_BUF_SHIFT=17\nCONFIG_PAGE_EXTENSION=y\n"
+    "CONFIG_TRANSPARENT_HUGEPAGE_ALWAYS=y\nCONFIG_DEFERRED_STRUCT_PAGE_INIT=y\nCONFIG_STRICT_KERNEL_RWX=y\n";
+
+constexpr Symbols kRiscv64{.text = 0xffffffff80002000,
+                           .stext = 0xffffffff80002000,
+                           .etext = 0xffffffff80a76978,
+                           .rodata_start = 0xffffffff81000000,
+                           .rodata_end = 0xffffffff81a00000,
+                           .init_begin = 0xffffffff80c00000,
+                           .init_end = 0xffffffff80e9fd68,
+                           .einittext = 0xffffffff80c5c0b0,
+                           .sdata = 0xffffffff81c00000,
+                           .edata = 0xffffffff81db8e00,
+                           .bss_start = 0xffffffff81db9000,
+                           .bss_stop = 0xffffffff81e6a338,
+                           .swapper_pg_dir = 0xffffffff81dca000,
+                           .end = 0xffffffff81e6b000};
+
 constexpr Bytes kSixMiB{6u << 20};
 
 constexpr BuiltinKernel kKernels[] = {
@@ -146,6 +169,7 @@ constexpr BuiltinKernel kKernels[] = {
     {"6.1.0-56-arm64", boot::Arch::arm64, kArm64Generic, Bytes{0}, Bytes{0x5000}, kArm64GenericConfig},
     {"6.1.0-50-armmp", boot::Arch::arm, kArmmp, kSixMiB, Bytes{0x4000}, kArmConfig},
     {"6.1.0-50-armmp-lpae", boot::Arch::arm, kArmmpLpae, kSixMiB, Bytes{0x5000}, kArmLpaeConfig},
+    {"6.12.107+deb13-riscv64", boot::Arch::riscv64, kRiscv64, Bytes{0}, Bytes{0}, kRiscv64Config},
 };
 
 }  // namespace

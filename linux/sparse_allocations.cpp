@@ -87,17 +87,22 @@ NodeId SparseAllocations::node_at(PhysAddr at) const {
 Result<Done> SparseAllocations::take_tables(const Section& section) {
   const boot::Machine& machine = state_->machine;
   const bool is_x86 = machine.arch == boot::Arch::x86_64;
-  if (!is_x86 && machine.arch != boot::Arch::arm64) return Done{};
-  // arm64 counts descriptors from where the linear map begins.
+  const bool is_riscv = machine.arch == boot::Arch::riscv64;
+  if (!is_x86 && !is_riscv && machine.arch != boot::Arch::arm64) return Done{};
+  // arm64 and riscv64 count descriptors from where the linear map begins.
   const std::uint64_t first =
       is_x86 ? 0
              : (state_->memblock.start_of_dram().raw & ~kLinearAlignment) >> machine.geometry.section_bits_;
   const std::uint64_t per_section = machine.geometry.section_pages().raw * sizes_->page.raw;
   const std::uint64_t at = (section.number - first) * per_section;
-  const bool has_five_levels = is_x86 && sizes_->section_address_bits > 46;
+  const bool has_five_levels =
+      is_riscv ? machine.limits.va_bits > 48 : is_x86 && sizes_->section_address_bits > 46;
+  const bool has_four_levels = !is_riscv || machine.limits.va_bits > 39;
   std::uint64_t tables = has_five_levels && top_.insert(at >> 48).second ? 1u : 0u;
-  tables += upper_.insert(at >> 39).second ? 1u : 0u;
+  tables += has_four_levels && upper_.insert(at >> 39).second ? 1u : 0u;
   tables += middle_.insert(at >> 30).second ? 1u : 0u;
+  // riscv64 of 6.1 maps descriptors page by page: one more table for the 2 MiB that a section has.
+  if (is_riscv && !machine.limits.maps_below_kernel) ++tables;
   return take_all(
       *state_, kPageTables, tables,
       {.size = kPage, .alignment = kPage, .min = is_x86 ? kAboveDma : PhysAddr{}, .node = section.node});

@@ -56,6 +56,7 @@ bool is_cloud(const KernelProfile& kernel) { return kernel.release.find("-cloud-
 
 // Words of 32 bits; with LPAE physical addresses have 64.
 void set_arm(StructSizes& sizes, bool is_lpae) {
+  sizes.log_descriptor = Bytes{12};
   sizes.page = Bytes{36};
   sizes.word = Bytes{4};
   sizes.resource = Bytes{is_lpae ? 40u : 32u};
@@ -93,7 +94,12 @@ StructSizes struct_sizes_of(const KernelProfile& kernel) {
       sizes.processor_masks = 0;
       break;
     case Arch::arm: set_arm(sizes, kernel.has("CONFIG_ARM_LPAE")); break;
-    case Arch::riscv64: sizes.section_address_bits = 56; break;
+    case Arch::riscv64:  // node data and per-CPU variables as in 6.12: no kernel of 6.1 was seen
+      sizes.node_data = Bytes{0x2440};
+      sizes.section_address_bits = 56;
+      sizes.percpu_static = Bytes{90712};
+      sizes.processor_masks = 0;
+      break;
   }
   // A pointer to page extensions, and the structure's size is a power of two.
   if (kernel.has("CONFIG_PAGE_EXTENSION")) sizes.mem_section = Bytes{32};

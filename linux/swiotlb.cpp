@@ -12,7 +12,8 @@ namespace {
 constexpr Purpose kBuffer{"swiotlb", "no room for the bounce buffer"};
 constexpr Purpose kDescription{"swiotlb tables", "no room for what describes the bounce buffer"};
 constexpr std::uint64_t kDefaultSlots = (std::uint64_t{64} << 20) >> 11;
-constexpr std::uint64_t kSegment = 128;  // slots that one mapping may take
+constexpr std::uint64_t kSegment = 128;                                 // slots that one mapping may take
+constexpr std::uint64_t kFewestSlots = (std::uint64_t{1} << 20) >> 11;  // a buffer that small is not halved
 constexpr PhysAddr kFourGigabytes{std::uint64_t{1} << 32};
 
 // One past what all devices reach.
@@ -64,13 +65,18 @@ std::optional<BounceBuffer> bounce_buffer_of(const boot::State& state) noexcept 
 }
 
 Result<Done> allocate_swiotlb(boot::State& state, const StructSizes& sizes) {
-  const auto buffer = bounce_buffer_of(state);
+  auto buffer = bounce_buffer_of(state);
   if (!buffer) return Done{};
   // Linux's limit is the last such address, and so a byte less than it might be.
   const PhysAddr max{low_end(state).raw - 1};
-  const early::Request low{.size = rounded_up(buffer->size(), kPage), .alignment = kPage, .max = max};
-  if (!state.allocator.alloc_try_nid_raw(low, kBuffer.owner))
-    return state.note(boot::Note::Kind::warning, "no low memory for the bounce buffer", {}, low.size.raw);
+  for (bool is_there = false; !is_there;) {
+    const early::Request low{.size = rounded_up(buffer->size(), kPage), .alignment = kPage, .max = max};
+    is_there = static_cast<bool>(state.allocator.alloc_try_nid_raw(low, kBuffer.owner));
+    if (is_there) break;
+    if (buffer->slots <= kFewestSlots)
+      return state.note(boot::Note::Kind::warning, "no low memory for the bounce buffer", {}, low.size.raw);
+    buffer->slots = rounded_up(Bytes{buffer->slots / 2}, Bytes{kSegment}).raw;
+  }
   const Bytes slots = rounded_up(Bytes{buffer->slots * sizes.bounce_slot.raw}, kPage);
   const auto list = take(state, kDescription, {.size = slots, .alignment = kPage});
   if (!list) return list.error();

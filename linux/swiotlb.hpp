@@ -20,7 +20,8 @@ struct BounceBuffer {
 // The buffer that the kernel makes for a machine; none: all of its memory is low, or the command line forbids it.
 std::optional<BounceBuffer> bounce_buffer_of(const boot::State& state) noexcept;
 
-// Takes it. Without room for it the kernel goes on, with a warning.
+// Takes it, half as large as long as there is no room. If there is none for a small one either, the kernel goes on
+// without, with a warning.
 //
 // Errors    no_memory: there is room for the buffer, but not for what describes it; the kernel stops.
 Result<Done> allocate_swiotlb(boot::State& state, const StructSizes& sizes);

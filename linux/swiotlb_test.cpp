@@ -39,7 +39,7 @@ TEST(Swiotlb, the_command_line_decides) {
 }
 
 TEST(Swiotlb, without_low_memory_the_kernel_goes_on) {
-  TestBoot pc{{mib(1, 32), mib(4096, 8192)}};
+  TestBoot pc{{mib(4096, 8192)}};
   ASSERT_TRUE(allocate_swiotlb(pc.state(), pc.sizes));
   EXPECT_TRUE(pc.taken.empty());
   EXPECT_EQ(pc.state().notes.size(), 1u);
@@ -48,6 +48,13 @@ TEST(Swiotlb, without_low_memory_the_kernel_goes_on) {
   ASSERT_EQ(enough.taken.size(), 3u);
   EXPECT_EQ(enough.taken[0].range, mib(960, 1024));
   EXPECT_EQ(enough.taken[0].owner, "swiotlb");
+}
+
+TEST(Swiotlb, with_little_low_memory_the_buffer_is_halved_until_it_fits) {
+  TestBoot pc{{mib(1, 32), mib(4096, 8192)}};
+  ASSERT_TRUE(allocate_swiotlb(pc.state(), pc.sizes));
+  ASSERT_EQ(pc.taken.size(), 3u);
+  EXPECT_EQ(pc.taken[0].range, mib(16, 32));
 }
 
 }  // namespace

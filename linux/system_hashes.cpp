@@ -99,19 +99,23 @@ Result<Done> allocate_early_hashes(boot::State& state, const StructSizes& sizes,
   return take_hash(state, kInodes, inodes, pages.value());
 }
 
-Result<Done> allocate_stack_depot(boot::State& state, const StructSizes& sizes, PageCount dma_reserve) {
-  const auto option = boot::CommandLine{state.machine.command_line}.last("slub_debug");
-  if (!option) return Done{};
+std::optional<SystemHash> stack_table(TextView command_line, Bytes bucket) noexcept {
+  const auto option = boot::CommandLine{command_line}.last("slub_debug");
+  if (!option) return std::nullopt;
   // "slub_debug", "slub_debug=,CACHE" and "slub_debug=" ask for everything.
   const TextView flags = option->value.part(0, option->value.find(','));
   const bool wants_users =
       flags.empty() || flags.find('U') != flags.size() || flags.find('u') != flags.size();
-  if (!wants_users) return Done{};
+  if (!wants_users) return std::nullopt;
+  return SystemHash{.bucket = bucket, .scale = kStackScale, .least = kLeastStacks, .most = kMostStacks};
+}
+
+Result<Done> allocate_stack_depot(boot::State& state, const StructSizes& sizes, PageCount dma_reserve) {
+  const auto stacks = stack_table(state.machine.command_line, sizes.hash_bucket);
+  if (!stacks) return Done{};
   const auto pages = count_pages(state, sizes, dma_reserve);
   if (!pages) return pages.error();
-  const SystemHash stacks{
-      .bucket = sizes.hash_bucket, .scale = kStackScale, .least = kLeastStacks, .most = kMostStacks};
-  return take_hash(state, kStacks, stacks, pages.value());
+  return take_hash(state, kStacks, *stacks, pages.value());
 }
 
 }  // namespace quarry::lnx

@@ -4,6 +4,8 @@
 //           (behaviour).
 #pragma once
 
+#include <optional>
+
 #include "linux/struct_sizes.hpp"
 #include "quarry/boot/flow.hpp"
 #include "quarry/zones/layout.hpp"
@@ -33,8 +35,9 @@ PageCount dma_reserve(const boot::State& state) noexcept;
 // Errors    no_memory: not even the smallest table fits; those of zones::lay_out.
 Result<Done> allocate_early_hashes(boot::State& state, const StructSizes& sizes, PageCount dma_reserve);
 
-// The table of stacks, for a kernel that remembers who allocated each object: slub_debug with U, or with all.
-//
+// The table of stacks, for a kernel that remembers who allocated each object: slub_debug with U, or with all. None
+// otherwise.
+std::optional<SystemHash> stack_table(TextView command_line, Bytes bucket) noexcept;
 // Errors    as above.
 Result<Done> allocate_stack_depot(boot::State& state, const StructSizes& sizes, PageCount dma_reserve);
 

@@ -75,7 +75,9 @@ lnx::MachineDescription board(boot::Arch arch, Geometry geometry, std::uint64_t 
   board.kernel = lnx::builtin_profile(arch);
   board.kernel.geometry = geometry;
   board.tree = board_tree(base, size, geometry.pageblock_order().pages().raw << geometry.page_shift_,
-                          arch == boot::Arch::arm ? "arm,cortex-a15" : "arm,cortex-a53");
+                          arch == boot::Arch::arm       ? "arm,cortex-a15"
+                          : arch == boot::Arch::riscv64 ? "riscv"
+                                                        : "arm,cortex-a53");
   board.tree_at = PhysAddr{base + 128 * kMiB};
   board.image = lnx::image_at(board.kernel, PhysAddr{base + (arch == boot::Arch::arm ? 0 : 2 * kMiB)});
   board.initrd = sized(base + 144 * kMiB, 2 * kMiB + 0x777);
@@ -84,6 +86,10 @@ lnx::MachineDescription board(boot::Arch arch, Geometry geometry, std::uint64_t 
 
 // 4 KiB pages, flat, blocks of order 11: a 32-bit board.
 lnx::MachineDescription small_board() { return board(boot::Arch::arm, k4KFlat, 0x80000000, 384 * kMiB); }
+// 4 KiB pages, sparse, the kernel behind its firmware.
+lnx::MachineDescription riscv_board() {
+  return board(boot::Arch::riscv64, k4KSparse, 0x80000000, 384 * kMiB);
+}
 // 64 KiB pages, blocks of order 13, which have 512 MiB.
 lnx::MachineDescription large_pages() { return board(boot::Arch::arm64, k64KSparse, 0x40000000, 3 * kGiB); }
 
@@ -271,6 +277,7 @@ void expect_a_whole_system(const lnx::MachineDescription& description) {
 
 TEST(BootPipeline, a_pc_with_two_nodes_of_4_KiB_pages) { expect_a_whole_system<k4KSparse>(pc()); }
 TEST(BootPipeline, a_flat_board_with_blocks_of_order_11) { expect_a_whole_system<k4KFlat>(small_board()); }
+TEST(BootPipeline, a_board_of_riscv64) { expect_a_whole_system<k4KSparse>(riscv_board()); }
 TEST(BootPipeline, a_board_of_64_KiB_pages_with_blocks_of_order_13) {
   expect_a_whole_system<k64KSparse>(large_pages());
 }

@@ -12,10 +12,12 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
 sys.dont_write_bytecode = True
+from cli_board_log_checks import check_board_logs
+from cli_bug_checks import check_bugs
 from cli_compare_checks import check_compare, check_comparisons
 from cli_harness import BUILTINS, CORPUS, TOOL, boot, log, refused, report
 from cli_kernel_checks import check_kernels
-from cli_schema import BOOTMEM, SCHEMA
+from cli_schema import BOOTMEM, LINUX_BUGS, SCHEMA
 from cli_schema import bootmem_problem, ledger_problem, mismatch, nodes_problem, owners_problem, replay_problem, timeline_problem
 from cli_shell_checks import check_shell
 from cli_tree_checks import check_trees
@@ -30,11 +32,11 @@ def machine_problem(machine, *options):
         lines = open(events.name, encoding="utf-8").read()
     if j.get("schema") != "quarry.boot/1":
         return "no quarry.boot/1"
+    schema = dict(SCHEMA, linux_bugs=LINUX_BUGS) if "linux_bugs" in j else dict(SCHEMA)
     if "bootmem" in options:
-        return (mismatch(j, dict(SCHEMA, bootmem=BOOTMEM)) or bootmem_problem(j) or ledger_problem(j)
-                or nodes_problem(j) or owners_problem(j) or replay_problem(j, lines) or timeline_problem(j))
-    return (mismatch(j, SCHEMA) or ledger_problem(j) or nodes_problem(j) or owners_problem(j) or replay_problem(j, lines)
-            or timeline_problem(j))
+        schema["bootmem"] = BOOTMEM
+    return (mismatch(j, schema) or (bootmem_problem(j) if "bootmem" in options else None) or ledger_problem(j)
+            or nodes_problem(j) or owners_problem(j) or replay_problem(j, lines) or timeline_problem(j))
 
 
 def check_machines():
@@ -156,7 +158,9 @@ def check_terminal():
 check_kernels()
 check_machines()
 check_bootmem()
+check_bugs()
 check_trees()
+check_board_logs()
 check_large()
 check_terminal()
 check_comparisons()

@@ -29,6 +29,8 @@ SCHEMA = {
 }
 
 
+# There only on a machine that runs into one.
+LINUX_BUGS = [{"base": int, "size": int, "what": str}]
 BOOTMEM = {
     "nodes": [{"id": int, "start_pfn": int, "end_pfn": int, "map_pfn": int, "map_bytes": int, "free_pages": int,
                "reserved_pages": int, "last_end_off": int, "hint_idx": int}],

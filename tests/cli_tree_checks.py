@@ -69,4 +69,24 @@ def check_trees():
         problem = "the memory is elsewhere"
     report("a tree without memory boots with --memory", problem)
     refused("a megabyte of RAM", 4, ["cannot boot", "largest hole"], boot("-", stdin=tree((0x40000000, 1 << 20))))
-    refused("a tree of riscv", 2, ["riscv64"], boot("-", stdin=tree((0x80000000, 1 << 28), cpus="sifive,u54\0riscv")))
+    check_riscv()
+
+
+def check_riscv():
+    board = tree((0x80000000, 1 << 28), cpus="sifive,u54\0riscv")
+    for mode in ([], ["--native"], ["--early", "bootmem"], ["--native", "--early", "bootmem"]):
+        status, out, err = boot("-", *mode, "--format", "json", stdin=board)
+        problem = f"exit status {status}: {err}" if status else ""
+        if not problem:
+            made = json.loads(out)
+            zones = [zone["name"] for zone in made["nodes"][0]["zones"] if zone["present_pages"]]
+            first = made["memblock"]["memory"][0]["base"]
+            if made["machine"]["arch"] != "riscv64" or zones != ["DMA32"]:
+                problem = f"{made['machine']['arch']} with zones {zones}"
+            elif first != 0x80200000:  # the kernel's own address: what lies below is the firmware's
+                problem = f"memory begins at {first:#x}"
+        report(f"a tree of riscv boots {' '.join(mode)}".rstrip(), problem)
+    refused("a tree of riscv as arm64", 2, ["riscv64"], boot("-", "--arch", "arm64", stdin=board))
+    refused("a tree of arm64 as riscv64", 2, ["Arm"],
+            boot("-", "--arch", "riscv64", stdin=tree((0x40000000, 1 << 28))))
+    refused("a kernel between two blocks", 4, ["2 MiB"], boot("-", "--kernel-at", "0x80201000", stdin=board))

@@ -18,39 +18,41 @@
 
 namespace quarry::test {
 
-class FdtBuilder {
+template <std::size_t kScale>
+class ScaledFdtBuilder {
  public:
-  // Small enough for a kernel's stack.
-  static constexpr std::size_t kStructureBytes = 4096, kStringsBytes = 1024, kReservationBytes = 256;
+  // At scale 1 small enough for a kernel's stack.
+  static constexpr std::size_t kStructureBytes = 4096 * kScale, kStringsBytes = 1024 * kScale,
+                               kReservationBytes = 256 * kScale;
   static constexpr std::size_t kHeader = 40;
 
-  FdtBuilder() noexcept { begin(""); }
+  ScaledFdtBuilder() noexcept { begin(""); }
 
-  FdtBuilder& begin(TextView name) noexcept {
+  ScaledFdtBuilder& begin(TextView name) noexcept {
     structure_.word(1);
     structure_.text(name);
     structure_.pad(4);
     return *this;
   }
-  FdtBuilder& end() noexcept {
+  ScaledFdtBuilder& end() noexcept {
     structure_.word(2);
     return *this;
   }
-  FdtBuilder& nop() noexcept {
+  ScaledFdtBuilder& nop() noexcept {
     structure_.word(4);
     return *this;
   }
   // A property of any bytes.
-  FdtBuilder& bytes(TextView name, std::span<const std::byte> value) noexcept {
+  ScaledFdtBuilder& bytes(TextView name, std::span<const std::byte> value) noexcept {
     header(name, value.size());
     for (const std::byte byte : value) structure_.byte(byte);
     structure_.pad(4);
     return *this;
   }
-  FdtBuilder& flag(TextView name) noexcept { return bytes(name, {}); }
+  ScaledFdtBuilder& flag(TextView name) noexcept { return bytes(name, {}); }
   // Each text with its zero: one string, or a list of them.
   template <class... Texts>
-  FdtBuilder& text(TextView name, Texts... texts) noexcept {
+  ScaledFdtBuilder& text(TextView name, Texts... texts) noexcept {
     header(name, (... + (TextView{texts}.size() + 1)));
     (structure_.text(TextView{texts}), ...);
     structure_.pad(4);
@@ -58,24 +60,24 @@ class FdtBuilder {
   }
   // Each value as one cell, and as two.
   template <class... Values>
-  FdtBuilder& cells(TextView name, Values... values) noexcept {
+  ScaledFdtBuilder& cells(TextView name, Values... values) noexcept {
     header(name, 4 * sizeof...(values));
     (structure_.word(static_cast<std::uint32_t>(values)), ...);
     return *this;
   }
   template <class... Values>
-  FdtBuilder& numbers(TextView name, Values... values) noexcept {
+  ScaledFdtBuilder& numbers(TextView name, Values... values) noexcept {
     header(name, 8 * sizeof...(values));
     (structure_.number(static_cast<std::uint64_t>(values)), ...);
     return *this;
   }
-  FdtBuilder& reserve(std::uint64_t base, std::uint64_t size) noexcept {
+  ScaledFdtBuilder& reserve(std::uint64_t base, std::uint64_t size) noexcept {
     reservations_.number(base);
     reservations_.number(size);
     return *this;
   }
   // A raw word in the structure block, for trees that are wrong on purpose.
-  FdtBuilder& word(std::uint32_t value) noexcept {
+  ScaledFdtBuilder& word(std::uint32_t value) noexcept {
     structure_.word(value);
     return *this;
   }
@@ -140,6 +142,8 @@ class FdtBuilder {
   Buffer<kReservationBytes> reservations_;
   Buffer<40 + kReservationBytes + kStructureBytes + kStringsBytes> out_;
 };
+
+using FdtBuilder = ScaledFdtBuilder<1>;
 
 }  // namespace quarry::test
 

@@ -51,16 +51,11 @@ constexpr Allowed kAllowed[] = {
     {"x86-hotplug-dimm", "iomem", "System RAM", kPlugged},
     {"x86-pc-96m", "iomem", "RAM buffer", kWindow},
     {"x86-q35-odd-size", "iomem", "RAM buffer", kWindow},
-    {"x86-slub-debug", "hashes", "stackdepot", "a table for debugging"},
     {"x86-uefi", "memblock.reserved", "configuration", kUefi},
     {"x86-srat-orphan", "nodes", "", kStopped},
     {"x86-srat-orphan", "zones", "", kStopped},
     {"x86-percpu-page", "totals", "Memory: available",
      "areas mapped page by page have one of vmalloc's tables"},
-    {"arm64-uefi", "memblock.reserved", "", kUefi},
-    {"arm64-rsv-dynamic", "iomem", "reserved", "what is not mapped is shown as reserved, or not"},
-    {"arm64-hotpluggable", "iomem", "System RAM", "regions that differed in a flag have merged by then"},
-    {"arm64-slub-debug", "hashes", "stackdepot", "a table for debugging"},
 };
 
 TEST(LinuxAgreement, every_recorded_boot_ends_as_linux_ended_it) {

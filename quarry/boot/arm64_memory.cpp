@@ -163,9 +163,19 @@ Result<Done> parse_early_param(State& state) noexcept {
 }
 
 Result<Done> efi_init(State& state) noexcept {
+  if (const auto done = efi_tables(state); !done) return done;
+  return efi_memory(state);
+}
+
+Result<Done> efi_tables(State& state) noexcept {
   if (state.machine.map.empty()) return Done{};
   for (const Machine::Table& table : state.machine.acpi_tables)
     if (const auto done = state.memblock.reserve(table.range, table.name); !done) return done;
+  return Done{};
+}
+
+Result<Done> efi_memory(State& state) noexcept {
+  if (state.machine.map.empty()) return Done{};
   if (const auto done = state.memblock.remove(from(0), "reserve_regions"); !done) return done;
   for (const firmware::MapEntry& entry : state.machine.map)
     if (const auto done = add_efi_entry(state, entry); !done) return done;

@@ -12,6 +12,9 @@ Result<Done> parse_early_param(State& state) noexcept;
 // The entries of Machine::map replace what the tree said. They are those descriptors of the UEFI map that
 // are memory at all, cacheable or write-combined: usable ones are mapped, ACPI's are mapped and reserved,
 // all others are memory that is not mapped.
+// UEFI's own tables, then its map; efi_init is both.
+Result<Done> efi_tables(State& state) noexcept;
+Result<Done> efi_memory(State& state) noexcept;
 Result<Done> efi_init(State& state) noexcept;
 Result<Done> memblock_init(State& state) noexcept;
 Result<Done> scan_reserved_mem(State& state) noexcept;

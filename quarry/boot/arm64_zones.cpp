@@ -5,6 +5,7 @@
 #include "quarry/boot/crashkernel.hpp"
 #include "quarry/boot/device_tree.hpp"
 #include "quarry/boot/device_tree_nodes.hpp"
+#include "quarry/boot/hugepages.hpp"
 #include "quarry/early/memblock.hpp"
 #include "quarry/firmware/fdt_dma.hpp"
 #include "quarry/numa/registration.hpp"
@@ -15,7 +16,6 @@ namespace {
 
 constexpr unsigned kMostDmaBits = 32;
 constexpr Bytes kCrashAlign{2u << 20};
-constexpr Bytes kGiganticPage{std::uint64_t{1} << 30};
 
 // One past the last address that fits in `bits` bits and is memory; where memory starts above them, devices
 // are taken to see it through an offset: 32 bits, or no limit at all.
@@ -30,12 +30,17 @@ PhysAddr zone_end(const early::Memblock& memblock, unsigned bits) noexcept {
   return PhysAddr{last < end ? last + 1 : end};
 }
 
-// How many bits the narrowest bus of the tree has, 32 at most.
+// How many bits the narrowest bus of the tree, or of ACPI, has; 32 at most.
 Result<unsigned> zone_dma_bits(State& state) noexcept {
-  if (state.machine.tree.empty() || has_acpi(state)) return kMostDmaBits;
-  const auto tree = tree_of(state);
-  if (!tree) return tree.error();
-  const unsigned bits = 64 - count_leading_zeros(firmware::lowest_dma_limit(tree.value()).raw);
+  PhysAddr limit{UINT64_MAX};
+  if (has_acpi(state)) {
+    limit = state.machine.acpi_dma_limit;
+  } else if (!state.machine.tree.empty()) {
+    const auto tree = tree_of(state);
+    if (!tree) return tree.error();
+    limit = firmware::lowest_dma_limit(tree.value());
+  }
+  const unsigned bits = 64 - count_leading_zeros(limit.raw);
   return bits < kMostDmaBits ? bits : kMostDmaBits;
 }
 
@@ -60,12 +65,25 @@ Result<Done> draft_one(State& state) noexcept {
   return numa::draft_single_node(state.nodes, {state.memblock.start_of_dram(), state.memblock.end_of_dram()});
 }
 
+// One range without a node, be it the firmware's flash in the UEFI map, costs Linux all nodes.
+Result<Done> note_stray(State& state, const Result<Done>& registered) noexcept {
+  if (registered || registered.error() != Error::bad_table) return Done{};
+  const numa::Remark* refusal = nullptr;
+  for (const numa::Remark& remark : state.nodes.remarks())
+    if (remark.kind == numa::Remark::Kind::refusal) refusal = &remark;
+  if (refusal == nullptr) return Done{};
+  return state.note(Note::Kind::linux_bug, "memory of no node makes the kernel refuse every node",
+                    refusal->range);
+}
+
 // Linux allocates the distance matrix before it knows of a node, and gives it back when there are none.
 Result<Done> attempt(State& state, Draft draft) noexcept {
   state.numa_distance = {};
   if (const auto hooked = state.hooks.call(HookPoint::numa_distance, state); !hooked) return hooked;
   auto done = draft(state);
-  if (done) done = numa::apply_strictly(state.nodes, state.memblock, state.machine.cpus);
+  const auto strays = reproduces_bugs(state.machine) ? numa::Strays::refuse : numa::Strays::adopt;
+  if (done) done = numa::apply_strictly(state.nodes, state.memblock, state.machine.cpus, strays);
+  if (const auto noted = note_stray(state, done); !noted) return noted;
   if (done || state.numa_distance.empty()) return done;
   const auto freed = state.memblock.free(state.numa_distance, "numa_free_distance");
   if (!freed) return freed;
@@ -146,7 +164,8 @@ Result<Done> numa_init(State& state) noexcept {
 }
 
 Result<Done> early_areas(State& state) noexcept {
-  if (const auto done = reserve_hugetlb_areas(state, kGiganticPage); !done) return done;
+  const HugepageSizes sizes = hugepage_sizes(state.machine);
+  if (const auto done = reserve_hugetlb_areas(state, sizes.view().back()); !done) return done;
   return reserve_areas_per_node(state);
 }
 

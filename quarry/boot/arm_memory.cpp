@@ -3,6 +3,7 @@
 #include "quarry/boot/arm_steps.hpp"
 #include "quarry/boot/common_options.hpp"
 #include "quarry/boot/contiguous.hpp"
+#include "quarry/boot/initrd.hpp"
 #include "quarry/boot/reserved_memory.hpp"
 #include "quarry/early/memblock.hpp"
 
@@ -30,7 +31,8 @@ Result<Done> add_bank(State& state, PhysAddr from, Bytes bytes) noexcept {
     const auto noted =
         ignored(state, "Truncating memory to fit in 32-bit physical address space", begin, end);
     if (!noted) return noted;
-    end = UINT32_MAX;
+    // Linux's last address is the last byte: the page that it is in is lost.
+    end = reproduces_bugs(state.machine) ? UINT32_MAX : std::uint64_t{UINT32_MAX} + 1;
   }
   const std::uint64_t lowest = phys_offset(state).raw;
   if (begin < lowest) {
@@ -57,24 +59,6 @@ Result<Done> apply_mem(State& state, TextView value, bool is_first) noexcept {
   if (reader.take('@'))
     if (const auto at = reader.size(); at) start = PhysAddr{at.value()};
   return add_bank(state, start, Bytes{size ? size.value() : 0});
-}
-
-// An initrd that is no memory, or lies over something else, is not used.
-Result<Done> reserve_initrd(State& state) noexcept {
-  Initrd& initrd = state.initrd;
-  if (initrd.range.empty()) return Done{};
-  const std::uint64_t page = state.machine.geometry.page_size().bytes().raw;
-  const auto end = align_up(initrd.range.end().raw, page);
-  const PhysRange pages{PhysAddr{align_down(initrd.range.begin().raw, page)},
-                        PhysAddr{end ? end.value() : UINT64_MAX}};
-  if (!state.memblock.is_region_memory(pages))
-    initrd.why = "INITRD is not a memory region";
-  else if (state.memblock.is_region_reserved(pages))
-    initrd.why = "INITRD overlaps in-use memory region";
-  if (!initrd.why.empty()) return state.note(Note::Kind::printed, initrd.why, pages);
-  if (const auto reserved = state.memblock.reserve(pages, "initrd"); !reserved) return reserved;
-  initrd.is_valid = true;
-  return Done{};
 }
 
 }  // namespace
@@ -114,12 +98,23 @@ Result<Done> setup_dma_zone(State& state) noexcept {
   return Done{};
 }
 
+Result<PhysAddr> steal(State& state, Bytes size, Bytes alignment, TextView owner) noexcept {
+  early::Memblock& memblock = state.memblock;
+  const auto at = memblock.phys_alloc_range({.size = size, .alignment = alignment}, owner);
+  if (!at) return at;
+  const PhysRange range = PhysRange::sized(at.value(), size);
+  if (const auto freed = memblock.free(range, owner); !freed) return freed.error();
+  if (const auto removed = memblock.remove(range, owner); !removed) return removed.error();
+  return at;
+}
+
 Result<Done> memblock_init(State& state) noexcept {
   early::Memblock& memblock = state.memblock;
   if (const auto done = memblock.reserve(state.machine.kernel.whole, "kernel image"); !done) return done;
   if (const auto done = reserve_initrd(state); !done) return done;
   const PhysRange directory = state.machine.kernel.page_directory;
   if (const auto done = memblock.reserve(directory, "swapper_pg_dir"); !done) return done;
+  if (const auto done = state.hooks.call(HookPoint::board_reserve, state); !done) return done;
   if (!state.machine.tree.empty()) {
     const auto tree = tree_of(state);
     if (!tree) return tree.error();

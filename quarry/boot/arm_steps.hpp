@@ -12,6 +12,14 @@ Result<Done> parse_early_param(State& state) noexcept;
 Result<Done> setup_dma_zone(State& state) noexcept;
 Result<Done> memblock_init(State& state) noexcept;
 
+// Takes memory away for good, from the top of what may be allocated now: afterwards it is no memory any more,
+// and the kernel never maps it. For the board_reserve hook alone; later, low memory is mapped already.
+//
+// Returns   where it lies.
+// Errors    no_memory: there is no such free range; nothing changed. no_room: a table is full.
+// Source    Linux 6.1, "arm_memblock_steal" (behaviour).
+Result<PhysAddr> steal(State& state, Bytes size, Bytes alignment, TextView owner) noexcept;
+
 // --- Low memory and high memory (arm_lowmem.cpp) -------------------------------------------------------
 Result<Done> adjust_lowmem_bounds(State& state) noexcept;
 Result<Done> paging_init(State& state) noexcept;

@@ -114,6 +114,55 @@ TEST(banks_of_tags_need_no_tree) {
   expect(none.state->failure.what == "no memory: neither the tree nor tags have a usable bank");
 }
 
+TEST(a_board_reserves_and_steals_in_its_hook_before_the_tree_and_cma) {
+  auto tree = tree_with_bank<FdtBuilder>(kG, kG);
+  open_reserved(tree).begin("late").numbers("reg", 0x5000'0000, kM).flag("no-map").end().end();
+  TestBoard board{Arch::arm, tree, 32};
+  struct Board {
+    PhysAddr stolen{};
+    bool was_first = false;
+  } own;
+  State& state = board.begin();
+  state.hooks = {&own, [](void* self, HookPoint point, State& at) noexcept -> Result<Done> {
+                   if (point != HookPoint::board_reserve) return Done{};
+                   auto& here = *static_cast<Board*>(self);
+                   here.was_first = at.cma.empty() && at.memblock.is_map_memory(PhysAddr{0x5000'0000}) &&
+                                    at.memblock.is_reserved(at.machine.kernel.whole.begin());
+                   const auto taken = arm::steal(at, Bytes{kM}, Bytes{kM}, "secure");
+                   if (!taken) return taken.error();
+                   here.stolen = taken.value();
+                   return at.memblock.reserve(range(0x5100'0000, 0x5110'0000), "board");
+                 }};
+  expect(static_cast<bool>(run(state)) && own.was_first);
+  // Below the reach of the first page tables, and no memory afterwards.
+  expect_equal(own.stolen, PhysAddr{0x6ff0'0000});
+  expect(!board.memblock->is_memory(own.stolen) && !board.memblock->is_reserved(own.stolen));
+  expect(board.is_reserved(range(0x5100'0000, 0x5110'0000)));
+  expect_equal(state.lowmem_limit, PhysAddr{0x6ff0'0000});
+}
+
+TEST(what_cannot_be_stolen_changes_nothing) {
+  auto tree = tree_with_bank<FdtBuilder>(kG, kG);
+  TestBoard board{Arch::arm, tree, 32};
+  State& state = board.begin();
+  expect(static_cast<bool>(arm::setup_machine(state)) && static_cast<bool>(arm::adjust_lowmem_bounds(state)));
+  const Bytes before = board.memblock->phys_mem_size();
+  expect_equal(arm::steal(state, Bytes{2 * kG}, Bytes{kM}, "secure").error(), Error::no_memory);
+  expect_equal(board.memblock->phys_mem_size(), before);
+}
+
+TEST(the_last_page_below_4g_is_lost_in_linux_alone) {
+  for (const KnownBugs bugs : {KnownBugs::reproduced, KnownBugs::mended}) {
+    auto tree = tree_with_bank<FdtBuilder>(kG, 4 * kG);
+    TestBoard board{Arch::arm, tree, 32};
+    board.machine.limits.known_bugs = bugs;
+    expect(board.boots());
+    const bool is_linux = bugs == KnownBugs::reproduced;
+    expect_equal(board.state->max_pfn, Pfn{is_linux ? 0xfffffu : 0x100000u});
+    expect(board.notes("the last page below 4 GiB is lost") == is_linux);
+  }
+}
+
 TEST(a_crash_kernel_of_arm_lies_at_a_multiple_of_128_mib_in_low_memory) {
   auto tree = tree_with_bank<FdtBuilder>(kG, kG);
   TestBoard board{Arch::arm, tree, 32};

@@ -4,6 +4,7 @@
 #include "quarry/base/bits.hpp"
 #include "quarry/base/divide.hpp"
 #include "quarry/boot/device_tree.hpp"
+#include "quarry/boot/reserved_memory_drivers.hpp"
 #include "quarry/early/memblock.hpp"
 
 namespace quarry::boot {
@@ -23,8 +24,16 @@ Result<PhysAddr> find(State& state, const AreaRequest& request, PhysAddr min, Ph
   return state.memblock.alloc_range_nid(wanted, early::NodePolicy::exact, request.name);
 }
 
+// An area that is about to be forgotten.
+Result<Done> note_lost(State& state, const AreaRequest& request, const Result<PhysAddr>& at) noexcept {
+  if (!at) return Done{};
+  return state.note(Note::Kind::linux_bug,
+                    "an area found in high memory is forgotten and stays reserved, another is made",
+                    PhysRange::sized(at.value(), request.size));
+}
+
 // The highest place of a window, but from 4G upwards where memory goes on far enough above, and in high
-// memory where there is some. Each later success replaces the earlier one without giving it back.
+// memory where there is some. In Linux a later success replaces the earlier one without giving it back.
 Result<PhysAddr> place(State& state, const AreaRequest& request) noexcept {
   early::Memblock& memblock = state.memblock;
   const PhysAddr border = highmem_start(state);
@@ -35,7 +44,9 @@ Result<PhysAddr> place(State& state, const AreaRequest& request) noexcept {
     limit = border;
   }
   if (memblock.config().phys_addr_bits == 64 && memblock.direction() == early::Direction::top_down &&
-      memblock.end_of_dram() >= PhysAddr{kFourGib.raw + request.size.raw}) {
+      memblock.end_of_dram() >= PhysAddr{kFourGib.raw + request.size.raw} &&
+      (!at || reproduces_bugs(state.machine))) {
+    if (const auto noted = note_lost(state, request, at); !noted) return noted.error();
     memblock.set_direction(early::Direction::bottom_up);
     at = find(state, request, kFourGib, limit);
     memblock.set_direction(early::Direction::top_down);
@@ -91,6 +102,12 @@ Result<PhysRange> reserve_area(State& state, AreaRequest request) noexcept {
   early::Memblock& memblock = state.memblock;
   const PhysAddr border = highmem_start(state);
   const PhysAddr end = memblock.end_of_dram();
+  const std::size_t most = state.machine.limits.max_cma_areas;
+  if (most != 0 && state.cma.size() >= most) {
+    const auto said = say(state, {.kind = ReservedMemoryEvent::Kind::areas_used_up, .node = {}});
+    if (!said) return said.error();
+    return refused(state, request, "cma: Not enough slots for CMA reserved regions");
+  }
   if (request.size.raw == 0) return PhysRange{};
   if (request.alignment < area_alignment(state)) request.alignment = area_alignment(state);
   const std::uint64_t alignment = request.alignment.raw;
@@ -162,6 +179,8 @@ Result<Done> reserve_hugetlb_areas(State& state, Bytes gigantic) noexcept {
   const std::uint64_t wanted = state.hugetlb_cma.raw;
   if (!state.machine.limits.has_cma || wanted == 0) return Done{};
   const std::size_t nodes = state.nodes.online_count();
+  // Without such an area gigantic pages are taken one by one later on.
+  state.hugetlb_cma = Bytes{0};
   if (wanted < gigantic.raw || nodes == 0)
     return state.note(Note::Kind::printed, "hugetlb_cma: cma area should be at least one gigantic page", {},
                       gigantic.raw);
@@ -177,6 +196,7 @@ Result<Done> reserve_hugetlb_areas(State& state, Bytes gigantic) noexcept {
     if (area.value().empty()) continue;
     if (const auto listed = list(state, request, area.value(), false); !listed) return listed;
     reserved += size.value();
+    state.hugetlb_cma = Bytes{wanted};
     if (reserved >= wanted) break;
   }
   return Done{};

@@ -50,9 +50,21 @@ TEST(a_window_bounds_the_area_and_too_much_is_refused) {
   expect(TestArea{2 * kG, "cma=0"}.area().empty());
 }
 
-TEST(an_area_in_high_memory_is_forgotten_when_memory_goes_past_4g) {
+TEST(an_area_in_high_memory_is_kept_when_memory_goes_past_4g) {
   FdtBuilder tree = tree_with_bank<FdtBuilder>(0, 0);
   TestBoard board{Arch::arm, tree, 40};
+  State& state = board.begin();
+  expect(static_cast<bool>(board.memblock->add(range(kG, 6 * kG), "bank")));
+  state.lowmem_limit = PhysAddr{0x7000'0000};
+  expect(static_cast<bool>(reserve_default_area(state, PhysAddr{UINT32_MAX})));
+  expect(state.cma.begin()->range == range(0xfe80'0000, 0xff80'0000));
+  expect_equal(board.memblock->reserved_size(), Bytes{16 * kM});
+}
+
+TEST(linux_forgets_an_area_in_high_memory_when_memory_goes_past_4g) {
+  FdtBuilder tree = tree_with_bank<FdtBuilder>(0, 0);
+  TestBoard board{Arch::arm, tree, 40};
+  board.machine.limits.known_bugs = KnownBugs::reproduced;
   State& state = board.begin();
   expect(static_cast<bool>(board.memblock->add(range(kG, 6 * kG), "bank")));
   state.lowmem_limit = PhysAddr{0x7000'0000};
@@ -61,6 +73,16 @@ TEST(an_area_in_high_memory_is_forgotten_when_memory_goes_past_4g) {
   expect(state.cma.begin()->range == range(0x6f00'0000, 0x7000'0000));
   expect(board.is_reserved(range(0xfe80'0000, 0xff80'0000)));
   expect_equal(board.memblock->reserved_size(), Bytes{32 * kM});
+  expect(board.notes("an area found in high memory is forgotten and stays reserved, another is made"));
+}
+
+TEST(no_more_areas_are_made_than_the_kernel_has_room_for) {
+  TestArea one{2 * kG, ""};
+  State& state = *one.board.state;
+  one.board.machine.limits.max_cma_areas = 1;
+  const auto refused = reserve_area(state, {.size = Bytes{4 * kM}, .name = "second"});
+  expect(refused && refused.value().empty());
+  expect(one.board.notes("cma: Not enough slots for CMA reserved regions"));
 }
 
 }  // namespace quarry::boot

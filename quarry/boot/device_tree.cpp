@@ -63,6 +63,12 @@ Result<Done> add_memory(State& state, PhysAddr from, Bytes bytes, MemoryReach re
     if (!noted) return noted;
     size = reach.highest.raw - base + 1;
   }
+  if (is_narrow(reach) && reproduces_bugs(state.machine) && last >= reach.highest.raw) {
+    const auto noted =
+        state.note(Note::Kind::linux_bug, "the last page below 4 GiB is lost",
+                   {PhysAddr{(std::uint64_t{1} << 32) - page}, PhysAddr{std::uint64_t{1} << 32}});
+    if (!noted) return noted;
+  }
   if (base + size < reach.lowest.raw) return ignored(state, "Ignoring memory block", base, base + size);
   if (base < reach.lowest.raw) {
     const auto noted = ignored(state, "Ignoring memory range", base, reach.lowest.raw);
@@ -70,9 +76,9 @@ Result<Done> add_memory(State& state, PhysAddr from, Bytes bytes, MemoryReach re
     size -= reach.lowest.raw - base;
     base = reach.lowest.raw;
   }
-  if (is_narrow(reach) && size > UINT32_MAX) {
+  if (is_narrow(reach) && size > UINT32_MAX && reproduces_bugs(state.machine)) {
     // The size of all 4 GiB is 0 in 32 bits, and so is the memory that a kernel of that width then has.
-    const auto noted = state.note(Note::Kind::warning, "the size of this range is 0 in 32 bits",
+    const auto noted = state.note(Note::Kind::linux_bug, "the size of this range is 0 in 32 bits",
                                   PhysRange::sized(PhysAddr{base}, Bytes{size}));
     if (!noted) return noted;
     size &= UINT32_MAX;

@@ -20,6 +20,7 @@ TEST(banks_shrink_to_whole_pages_and_a_bank_without_one_is_ignored) {
 TEST(memory_out_of_reach_is_cut_off_on_both_sides) {
   auto tree = tree_with_bank<FdtBuilder>(0x3000'0000, 0x1'0000'0000);
   TestBoard board{Arch::arm, tree, 32};
+  board.machine.limits.known_bugs = KnownBugs::reproduced;
   State& state = board.begin();
   expect(static_cast<bool>(
       scan_memory(state, tree_of(state).value(), {PhysAddr{0x4000'0000}, PhysAddr{UINT32_MAX}})));
@@ -28,13 +29,22 @@ TEST(memory_out_of_reach_is_cut_off_on_both_sides) {
   expect(board.notes("Ignoring memory range"));
 }
 
-TEST(four_gib_at_0_are_no_memory_at_all_to_a_32_bit_kernel) {
+TEST(four_gib_at_0_are_no_memory_at_all_to_a_32_bit_linux) {
   auto tree = tree_with_bank<FdtBuilder>(0, 4 * kG);
   TestBoard board{Arch::arm, tree, 32};
+  board.machine.limits.known_bugs = KnownBugs::reproduced;
   State& state = board.begin();
   expect(static_cast<bool>(scan_memory(state, tree_of(state).value(), {PhysAddr{0}, PhysAddr{UINT32_MAX}})));
   expect(board.memblock->memory().empty());
   expect(board.notes("the size of this range is 0 in 32 bits"));
+}
+
+TEST(four_gib_at_0_are_memory_where_bugs_are_mended) {
+  auto tree = tree_with_bank<FdtBuilder>(0, 4 * kG);
+  TestBoard board{Arch::arm, tree, 32};
+  State& state = board.begin();
+  expect(static_cast<bool>(scan_memory(state, tree_of(state).value(), {PhysAddr{0}, PhysAddr{UINT32_MAX}})));
+  expect(board.memblock->memory()[0].range() == range(0, 4 * kG));
 }
 
 TEST(a_wrapping_bank_ends_at_the_last_address) {

@@ -44,6 +44,7 @@ struct TestBoard {
     machine.limits.max_nodes = 8;
     machine.limits.has_cma = true;
     machine.limits.cma_size = Bytes{16 * kM};
+    machine.limits.has_restricted_dma = true;
     machine.kernel.whole = range(1026 * kM + 0x10000, 1052 * kM);
     if (arch != Arch::arm) return;
     machine.geometry = Geometry{{.page_shift = 12, .max_order = 11, .pageblock_order = 11}};
@@ -55,7 +56,7 @@ struct TestBoard {
 
   State& begin() {
     early::Config config;
-    config.phys_addr_bits = machine.limits.phys_bits == 32 ? 32 : 64;
+    config.phys_addr_bits = machine.limits.phys_bits == 32 && reproduces_bugs(machine) ? 32 : 64;
     config.numa = machine.limits.has_numa ? early::Numa::present : early::Numa::absent;
     memblock.emplace(config, early::Storage{memory, reserved, {}});
     map.emplace(map::E820Storage::from(arena, 1).value());
@@ -73,6 +74,11 @@ struct TestBoard {
     for (const ReservedMemory& made : state->reserved_memory)
       if (made.name == name) return &made;
     return nullptr;
+  }
+  bool says(ReservedMemoryEvent::Kind kind, TextView node = {}) const {
+    for (const ReservedMemoryEvent& event : state->reserved_memory_events)
+      if (event.kind == kind && (node.empty() || event.node == node)) return true;
+    return false;
   }
   bool notes(TextView text) const {
     for (const Note& note : state->notes)

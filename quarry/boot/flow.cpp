@@ -18,6 +18,7 @@ TextView name_of(Arch arch) noexcept {
 TextView name_of(HookPoint point) noexcept {
   switch (point) {
     case HookPoint::page_tables: return "page_tables";
+    case HookPoint::board_reserve: return "board_reserve";
     case HookPoint::log_buffer: return "log_buffer";
     case HookPoint::numa_distance: return "numa_distance";
     case HookPoint::node_data: return "node_data";
@@ -83,7 +84,7 @@ std::span<const Step> steps_of(Arch arch, EarlyChoice early) noexcept {
     case Arch::x86_64: return x86_64_steps(early);
     case Arch::arm64: return arm64_steps(early);
     case Arch::arm: return arm_steps(early);
-    case Arch::riscv64: break;
+    case Arch::riscv64: return riscv64_steps(early);
   }
   return {};
 }

@@ -17,6 +17,7 @@
 #include "quarry/base/result.hpp"
 #include "quarry/base/text.hpp"
 #include "quarry/boot/machine.hpp"
+#include "quarry/boot/reserved_memory_event.hpp"
 #include "quarry/early/bootmem_allocator.hpp"
 #include "quarry/early/current_allocator.hpp"
 #include "quarry/early/observer.hpp"
@@ -37,6 +38,7 @@ struct State;
 // Where an embedder, or the model of Linux, allocates what it needs at that moment.
 enum class HookPoint : std::uint8_t {
   page_tables,      // the direct map is about to be built (x86: init_mem_mapping; arm: paging_init)
+  board_reserve,    // arm: the board's own reservations; it may steal memory, arm::steal()
   log_buffer,       // setup_log_buf: the direct map stands, nothing else was allocated yet
   numa_distance,    // the distance matrix was made: nodes.distance_count() squared bytes
   node_data,        // nodes are registered: one pg_data_t for each node with memory, by id
@@ -66,7 +68,7 @@ struct Hooks {
 struct ZoneLimits {
   Pfn dma;
   Pfn dma32;
-  Pfn normal;   // x86_64, arm64: max_pfn; arm: max_low_pfn
+  Pfn normal;   // x86_64, arm64, riscv64: max_pfn; arm: max_low_pfn
   Pfn highmem;  // arm: max_pfn
 };
 
@@ -130,7 +132,7 @@ struct GivenBack {
 
 // Something worth saying that no result shows. `printed` is what the kernel would print, in our words.
 struct Note {
-  enum class Kind : std::uint8_t { printed, warning, not_modelled } kind = Kind::printed;
+  enum class Kind : std::uint8_t { printed, warning, not_modelled, linux_bug } kind = Kind::printed;
   const char* step = "";
   TextView text;
   PhysRange range;          // what it is about; may be empty
@@ -156,6 +158,11 @@ struct BootmemSetup {
   early::Observer observer{};     // of bootmem alone: its events are not memblock's
   early::BootmemContents contents = early::BootmemContents::zeroed;
 };
+
+// Whether the flow makes Linux's mistakes, too.
+constexpr bool reproduces_bugs(const Machine& machine) noexcept {
+  return machine.limits.known_bugs == KnownBugs::reproduced;
+}
 
 // One machine on its way from description to memory system. Nothing here is global; all lists live in `arena`.
 struct State {
@@ -193,6 +200,7 @@ struct State {
   PhysRange elfcorehdr{};
   Bytes hugetlb_cma{0};
   ArenaList<ReservedMemory> reserved_memory{};
+  ArenaList<ReservedMemoryEvent> reserved_memory_events{};  // what is said about them, in order
   ArenaList<CmaArea> cma{};
   ArenaList<HugepagesRequest> hugepages{};
   ArenaList<GivenBack> given_back{};  // beside initrd and init memory, in the order in which they come back
@@ -226,9 +234,10 @@ struct Step {
 
 // The flow of an architecture in order; empty for one that has no flow.
 std::span<const Step> steps_of(Arch arch, EarlyChoice early = EarlyChoice::memblock) noexcept;
-std::span<const Step> x86_64_steps(EarlyChoice early) noexcept;  // boot/x86_64.cpp
-std::span<const Step> arm64_steps(EarlyChoice early) noexcept;   // boot/arm64.cpp
-std::span<const Step> arm_steps(EarlyChoice early) noexcept;     // boot/arm.cpp
+std::span<const Step> x86_64_steps(EarlyChoice early) noexcept;   // boot/x86_64.cpp
+std::span<const Step> arm64_steps(EarlyChoice early) noexcept;    // boot/arm64.cpp
+std::span<const Step> arm_steps(EarlyChoice early) noexcept;      // boot/arm.cpp
+std::span<const Step> riscv64_steps(EarlyChoice early) noexcept;  // boot/riscv64.cpp
 
 // Told before and after every step; either may be absent.
 struct StepObserver {

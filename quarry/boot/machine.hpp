@@ -34,11 +34,16 @@ struct KernelImage {
   PhysRange page_directory;  // arm: swapper_pg_dir and what belongs to it
 };
 
+// Faults of Linux 6.1 that a machine may run into. Reproduced, each leaves a note of Kind::linux_bug in words
+// that name it; mended, the memory that Linux loses is there.
+enum class KnownBugs : std::uint8_t { mended, reproduced };
+
 // What the kernel's configuration decides about physical memory: numbers, never a name of a kernel.
 // The defaults are those of a 4-level x86_64 kernel of Linux 6.1.
 struct Limits {
-  unsigned phys_bits = 46;         // x86: MAX_PHYSMEM_BITS; arm64: PHYS_MASK_SHIFT; arm: 32 or 40 (LPAE)
-  unsigned va_bits = 48;           // arm64: VA_BITS, which bounds the linear map
+  unsigned phys_bits = 46;  // x86: MAX_PHYSMEM_BITS; arm64: PHYS_MASK_SHIFT; arm: 32 or 40 (LPAE)
+  unsigned va_bits = 48;    // arm64: VA_BITS; riscv64: 39, 48 or 57 of satp: what bounds the linear map
+  bool maps_below_kernel = false;  // riscv64: whether the linear map begins below the kernel (since 6.4)
   std::uint64_t page_offset = 0;   // first virtual address of the direct map
   Bytes vmalloc_size{240u << 20};  // arm: decides how much memory is low
   bool has_zone_dma = true;
@@ -48,8 +53,11 @@ struct Limits {
   bool has_numa_emulation = false;  // x86: CONFIG_NUMA_EMU, numa=fake=
   Bytes real_mode_size{28672};      // x86: the trampoline under 1M
   bool has_cma = false;
-  Bytes cma_size{0};                   // CMA_SIZE_MBYTES
-  Bytes cma_alignment{0};              // 2^CMA_ALIGNMENT pages at most; 0: pageblock
+  Bytes cma_size{0};              // CMA_SIZE_MBYTES
+  Bytes cma_alignment{0};         // 2^CMA_ALIGNMENT pages at most; 0: pageblock
+  std::size_t max_cma_areas = 0;  // 0: no limit. Linux: 1 + CMA_AREAS
+  KnownBugs known_bugs = KnownBugs::mended;
+  bool has_restricted_dma = false;     // DMA_RESTRICTED_POOL
   unsigned max_nodes = 1024;           // 1 << NODES_SHIFT
   std::size_t max_map_entries = 0;     // 0: no limit. Linux's e820 table: 128 + 3 * 1024
   std::size_t max_reserved_nodes = 0;  // 0: no limit. Linux: 64
@@ -96,6 +104,8 @@ struct Machine {
   std::span<const firmware::MemoryAffinity> memory_affinity;
   std::span<const firmware::CpuAffinity> cpu_affinity;
   std::span<const std::uint8_t> distances;
+  // The last address that every device behind ACPI's IORT reaches (arm64). All ones: no device is limited.
+  PhysAddr acpi_dma_limit{UINT64_MAX};
   // ACPI tables in RAM or beside it that the flow reserves, each with its signature as `name`.
   struct Table {
     PhysRange range;

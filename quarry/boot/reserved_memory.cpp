@@ -1,11 +1,11 @@
 // quarry/boot/reserved_memory.cpp: static nodes in the tree's order, then dynamic ones, then their drivers.
 #include "quarry/boot/reserved_memory.hpp"
 
-#include <optional>
-
 #include "quarry/base/bits.hpp"
 #include "quarry/boot/contiguous.hpp"
 #include "quarry/boot/device_tree.hpp"
+#include "quarry/boot/reserved_memory_drivers.hpp"
+#include "quarry/boot/reserved_memory_order.hpp"
 #include "quarry/early/memblock.hpp"
 #include "quarry/firmware/fdt_memory.hpp"
 
@@ -15,46 +15,8 @@ namespace {
 using firmware::FdtReg;
 using firmware::FdtReservedNode;
 
-// A node that the kernel keeps in its list: static nodes with their first range, dynamic ones with nothing yet.
-struct Entry {
-  std::optional<FdtReservedNode> node;
-  PhysAddr base;
-  Bytes size;
-  ReservedMemory* outcome = nullptr;
-};
-
-// By base, and at one base what has no size yet comes first. Dynamic nodes are all alike.
-bool is_below(const Entry& a, const Entry& b) noexcept {
-  if (a.base != b.base) return a.base < b.base;
-  return a.size < b.size;
-}
-
-// Moves the entry at `at` down the path of larger children and back up to its place.
-void sift(std::span<Entry> heap, std::size_t at) noexcept {
-  std::size_t leaf = at;
-  for (std::size_t right = 2 * leaf + 2; right <= heap.size(); right = 2 * leaf + 2)
-    leaf = right < heap.size() && is_below(heap[right - 1], heap[right]) ? right : right - 1;
-  while (leaf != at && !is_below(heap[at], heap[leaf])) leaf = (leaf - 1) / 2;
-  Entry carried = heap[at];
-  for (;; leaf = (leaf - 1) / 2) {
-    const Entry passed = heap[leaf];
-    heap[leaf] = carried;
-    carried = passed;
-    if (leaf == at) return;
-  }
-}
-
-// A heap sort from the leaf upwards. It is not stable, and that is why it is this one: nodes that compare
-// alike, which all dynamic nodes do, must end in the order in which Linux places them.
-void sort(std::span<Entry> entries) noexcept {
-  for (std::size_t at = entries.size() / 2; at-- > 0;) sift(entries, at);
-  for (std::size_t last = entries.size(); last-- > 1;) {
-    const Entry highest = entries[0];
-    entries[0] = entries[last];
-    entries[last] = highest;
-    sift(entries.first(last), 0);
-  }
-}
+using Entry = ReservedMemoryEntry;
+using Kind = ReservedMemoryEvent::Kind;
 
 class Scan {
  public:
@@ -68,14 +30,15 @@ class Scan {
   Result<ReservedMemory*> outcome(const FdtReservedNode& node, PhysRange range, TextView status) noexcept;
   Result<Done> take(const FdtReservedNode& node) noexcept;
   Result<Done> take_ranges(const FdtReservedNode& node) noexcept;
+  bool is_anybodys(PhysRange range) const noexcept;
   bool take_range(const FdtReservedNode& node, PhysRange range) noexcept;
-  void list(const FdtReservedNode& node, PhysRange range, ReservedMemory* outcome) noexcept;
+  Result<Done> list(const Entry& entry) noexcept;
   Result<Done> report_overlaps() noexcept;
-  bool place(Entry& entry) noexcept;
-  bool place_inside(Entry& entry, Bytes alignment, PhysAddr begin, PhysAddr end) noexcept;
-  Result<Done> set_up(Entry& entry) noexcept;
-  bool becomes_area(const Entry& entry) const noexcept;
-  void give_back(Entry& entry) noexcept;
+  Result<bool> place(Entry& entry) noexcept;
+  bool place_anywhere(Entry& entry) noexcept;
+  bool place_inside(Entry& entry, Bytes alignment, PhysRange window) noexcept;
+  bool place_nothing(Entry& entry, Bytes alignment, PhysRange window) noexcept;
+  Result<bool> give_up(Entry& entry, Kind kind, TextView status) noexcept;
 
   State& state_;
   const firmware::Fdt& tree_;
@@ -97,8 +60,7 @@ Result<ReservedMemory*> Scan::outcome(const FdtReservedNode& node, PhysRange ran
 Result<Done> Scan::take_static_nodes() noexcept {
   const auto reserved = firmware::reserved_memory(tree_);
   if (!reserved) return Done{};
-  if (!reserved->well_formed)
-    return state_.note(Note::Kind::printed, "Reserved memory: unsupported node format, ignoring");
+  if (!reserved->well_formed) return say(state_, {.kind = Kind::unsupported_format, .node = {}});
   std::size_t children = 0;
   for (const firmware::FdtNode child : reserved->node.children()) {
     static_cast<void>(child);
@@ -115,31 +77,49 @@ Result<Done> Scan::take_static_nodes() noexcept {
 Result<Done> Scan::take(const FdtReservedNode& node) noexcept {
   if (node.available && node.has_reg && node.regs.whole()) return take_ranges(node);
   TextView status = "neither reg nor size, ignored";
-  if (!node.available)
+  if (!node.available) {
     status = "disabled";
-  else if (node.has_reg)
+  } else if (node.has_reg) {
     status = "invalid reg property, skipping node";
-  else if (node.size.present)
+    if (const auto said = say(state_, {.kind = Kind::malformed_reg, .node = node.name()}); !said) return said;
+  } else if (node.size.present) {
     status = "not placed";
+  }
   const auto made = outcome(node, {}, status);
   if (!made) return made.error();
-  if (node.available && !node.has_reg && node.size.present) list(node, {}, made.value());
-  return Done{};
+  if (!node.available || node.has_reg || !node.size.present) return Done{};
+  return list({node, PhysAddr{0}, Bytes{0}, made.value()});
 }
 
 Result<Done> Scan::take_ranges(const FdtReservedNode& node) noexcept {
   bool is_first = true;
   for (const FdtReg reg : node.regs) {
     const PhysRange range = PhysRange::sized(reg.base, reg.size);
+    const Ground ground = is_anybodys(range) ? Ground::shared : Ground::own;
     const bool taken = take_range(node, range);
     const TextView status = !taken ? "failed to reserve memory" : node.no_map ? "no-map" : "reserved";
+    if (!taken) {
+      const auto said = say(state_, {.kind = Kind::not_reserved, .node = node.name(), .range = range});
+      if (!said) return said;
+    }
     const auto made = outcome(node, range, status);
     if (!made) return made.error();
     made.value()->is_taken = taken;
-    if (is_first) list(node, range, made.value());
+    if (is_first)
+      if (const auto listed = list({node, range.begin(), range.size(), made.value(), ground}); !listed)
+        return listed;
     is_first = false;
   }
   return Done{};
+}
+
+// Whether a part of it is reserved or unmapped already.
+bool Scan::is_anybodys(PhysRange range) const noexcept {
+  if (range.empty()) return false;
+  if (state_.memblock.is_region_reserved(range)) return true;
+  for (const early::Region& region : state_.memblock.memory().view())
+    if (early::has(region.flags, early::Flags::nomap) && region.range().overlaps(range)) return true;
+  return false;
 }
 
 // Memory that somebody reserved cannot be taken out of the map any more; what is no memory can.
@@ -151,24 +131,29 @@ bool Scan::take_range(const FdtReservedNode& node, PhysRange range) noexcept {
   return static_cast<bool>(memblock.mark_nomap(range));
 }
 
-void Scan::list(const FdtReservedNode& node, PhysRange range, ReservedMemory* outcome) noexcept {
+Result<Done> Scan::list(const Entry& entry) noexcept {
   const std::size_t limit = state_.machine.limits.max_reserved_nodes;
   if (limit != 0 && count_ == limit) {
-    outcome->status = "not enough space for all defined regions";
-    return;
+    entry.outcome->status = "not enough space for all defined regions";
+    return say(state_, {.kind = Kind::too_many_nodes, .node = entry.node->name()});
   }
-  entries_[count_++] = {node, range.begin(), range.size(), outcome};
+  entries_[count_++] = entry;
+  return Done{};
 }
 
 Result<Done> Scan::report_overlaps() noexcept {
   if (count_ < 2) return Done{};
-  sort(listed());
+  sort_reserved_memory(listed());
   for (std::size_t i = 0; i + 1 < count_; ++i) {
-    const PhysRange low = PhysRange::sized(entries_[i].base, entries_[i].size);
-    if (low.end() <= entries_[i + 1].base) continue;
-    const auto noted =
-        state_.note(Note::Kind::printed, "reserved mem: OVERLAP DETECTED!", low, entries_[i + 1].base.raw);
-    if (!noted) return noted;
+    const Entry &low = entries_[i], &high = entries_[i + 1];
+    const PhysRange range = PhysRange::sized(low.base, low.size);
+    if (range.end() <= high.base) continue;
+    const auto said = say(state_, {.kind = Kind::overlap,
+                                   .node = low.node->name(),
+                                   .range = range,
+                                   .other = high.node->name(),
+                                   .other_range = PhysRange::sized(high.base, high.size)});
+    if (!said) return said;
   }
   return Done{};
 }
@@ -176,56 +161,63 @@ Result<Done> Scan::report_overlaps() noexcept {
 Result<Done> Scan::settle() noexcept {
   if (const auto reported = report_overlaps(); !reported) return reported;
   for (Entry& entry : listed()) {
-    if (entry.size.raw == 0 && !place(entry)) continue;
-    if (const auto done = set_up(entry); !done) return done;
+    if (entry.size.raw == 0) {
+      const auto placed = place(entry);
+      if (!placed) return placed.error();
+      if (!placed.value()) continue;
+    }
+    if (const auto done = ask_drivers(state_, entry); !done) return done;
   }
   return Done{};
+}
+
+Result<bool> Scan::give_up(Entry& entry, Kind kind, TextView status) noexcept {
+  entry.outcome->status = status;
+  const PhysRange wanted = PhysRange::sized(PhysAddr{0}, entry.outcome->wanted);
+  const auto said = say(state_, {.kind = kind, .node = entry.node->name(), .range = wanted});
+  if (!said) return said.error();
+  return false;
 }
 
 // Finds memory for a dynamic node.
 //
 // Returns   whether its driver may go on: not for a static node of size 0, which asks for nothing.
-bool Scan::place(Entry& entry) noexcept {
+Result<bool> Scan::place(Entry& entry) noexcept {
   const FdtReservedNode& node = *entry.node;
-  ReservedMemory& outcome = *entry.outcome;
   if (!node.size.present) return false;
-  if (!node.size.well_formed) {
-    outcome.status = "invalid size property";
-    return false;
-  }
-  if (node.alignment.present && !node.alignment.well_formed) {
-    outcome.status = "invalid alignment property";
-    return false;
-  }
-  outcome.wanted = Bytes{node.size.value};
+  if (!node.size.well_formed) return give_up(entry, Kind::malformed_size, "invalid size property");
+  if (node.alignment.present && !node.alignment.well_formed)
+    return give_up(entry, Kind::malformed_align, "invalid alignment property");
+  entry.outcome->wanted = Bytes{node.size.value};
+  if (node.has_alloc_ranges && !node.alloc_ranges.whole())
+    return give_up(entry, Kind::malformed_window, "invalid alloc-ranges property, skipping node");
+  if (place_anywhere(entry)) return true;
+  return give_up(entry, Kind::not_allocated, "failed to allocate memory");
+}
+
+// In the first of the node's windows that has room; a window that ends at 0 is all of memory.
+bool Scan::place_anywhere(Entry& entry) noexcept {
+  const FdtReservedNode& node = *entry.node;
+  const PhysRange everywhere{PhysAddr{0}, early::kAnywhere};
   Bytes alignment{node.alignment.value};
-  if (becomes_area(entry) && alignment < area_alignment(state_)) alignment = area_alignment(state_);
-  if (!node.has_alloc_ranges) {
-    if (place_inside(entry, alignment, PhysAddr{0}, early::kAnywhere)) return true;
-  } else if (!node.alloc_ranges.whole()) {
-    outcome.status = "invalid alloc-ranges property, skipping node";
-    return false;
-  } else {
-    for (const FdtReg window : node.alloc_ranges) {
-      const PhysRange range = PhysRange::sized(window.base, window.size);
-      if (place_inside(entry, alignment, range.begin(), range.end())) return true;
-    }
+  if (wants_area(state_, node) && alignment < area_alignment(state_)) alignment = area_alignment(state_);
+  if (!node.has_alloc_ranges) return place_inside(entry, alignment, everywhere);
+  for (const FdtReg reg : node.alloc_ranges) {
+    const PhysRange window = PhysRange::sized(reg.base, reg.size);
+    if (place_inside(entry, alignment, window.end().raw == 0 ? everywhere : window)) return true;
   }
-  outcome.status = "failed to allocate memory";
   return false;
 }
 
-bool Scan::place_inside(Entry& entry, Bytes alignment, PhysAddr begin, PhysAddr end) noexcept {
+bool Scan::place_inside(Entry& entry, Bytes alignment, PhysRange window) noexcept {
   early::Memblock& memblock = state_.memblock;
   ReservedMemory& outcome = *entry.outcome;
-  if (outcome.wanted.raw == 0) {
-    outcome.status = "size 0, nothing to place";
-    return true;
-  }
-  const early::Request request{.size = outcome.wanted, .alignment = alignment, .min = begin, .max = end};
+  if (outcome.wanted.raw == 0) return place_nothing(entry, alignment, window);
+  const early::Request request{
+      .size = outcome.wanted, .alignment = alignment, .min = window.begin(), .max = window.end()};
   const auto at = memblock.phys_alloc_range(request, entry.node->name());
   if (!at) {
-    const Bytes hole = largest_hole(memblock, {begin, end});
+    const Bytes hole = largest_hole(memblock, window);
     if (outcome.largest_hole < hole) outcome.largest_hole = hole;
     return false;
   }
@@ -243,47 +235,20 @@ bool Scan::place_inside(Entry& entry, Bytes alignment, PhysAddr begin, PhysAddr 
   return true;
 }
 
-bool Scan::becomes_area(const Entry& entry) const noexcept {
-  const FdtReservedNode& node = *entry.node;
-  return state_.machine.limits.has_cma && node.compatible_with("shared-dma-pool") && node.reusable &&
-         !node.no_map;
-}
-
-// What the drivers that Linux asks at this moment make of a node: CMA, coherent DMA, restricted DMA. One
-// that refuses gives the memory back.
-Result<Done> Scan::set_up(Entry& entry) noexcept {
-  const FdtReservedNode& node = *entry.node;
-  if (node.compatible_with("shared-dma-pool")) {
-    const bool is_bypassed =
-        state_.machine.limits.has_cma && node.cma_default && command_line_of(state_).has("cma");
-    const std::uint64_t alignment = area_alignment(state_).raw;
-    const PhysRange range = PhysRange::sized(entry.base, entry.size);
-    if (!is_bypassed && becomes_area(entry) && is_aligned(entry.base.raw | entry.size.raw, alignment) &&
-        !range.empty() && state_.memblock.is_region_reserved(range)) {
-      entry.outcome->status = "created CMA memory pool";
-      const auto listed = state_.cma.push(
-          state_.arena, {.name = node.name(), .range = range, .is_default = node.cma_default});
-      if (!listed) return listed.error();
-    } else if (!node.reusable && (node.no_map || state_.machine.arch != Arch::arm)) {
-      entry.outcome->status = "created DMA memory pool";
-    } else {
-      give_back(entry);
-    }
-  } else if (node.compatible_with("restricted-dma-pool")) {
-    if (node.reusable || node.cma_default || node.dma_default || node.no_map)
-      give_back(entry);
-    else
-      entry.outcome->status = "created restricted DMA pool";
+// No bytes have a place, too: the end of the highest free range.
+bool Scan::place_nothing(Entry& entry, Bytes alignment, PhysRange window) noexcept {
+  const std::uint64_t multiple = alignment.raw != 0 && is_power_of_two(alignment.raw) ? alignment.raw : 1;
+  bool is_found = false;
+  for (const early::MemoryRange& free : state_.memblock.free_ranges()) {
+    if (free.range.begin() > window.end() || free.range.end() < window.begin()) continue;
+    const PhysAddr end = free.range.end() < window.end() ? free.range.end() : window.end();
+    const PhysAddr at{align_down(end.raw, multiple)};
+    if (at < free.range.begin() || at < window.begin() || (is_found && at < entry.base)) continue;
+    entry.base = at;
+    is_found = true;
   }
-  return Done{};
-}
-
-void Scan::give_back(Entry& entry) noexcept {
-  const PhysRange range = PhysRange::sized(entry.base, entry.size);
-  static_cast<void>(entry.node->no_map ? state_.memblock.clear_nomap(range)
-                                       : state_.memblock.free(range, entry.node->name()));
-  entry.outcome->is_taken = false;
-  entry.outcome->status = "compatible matching fail";
+  if (is_found) entry.outcome->status = "size 0, nothing to place";
+  return is_found;
 }
 
 }  // namespace

@@ -65,7 +65,7 @@ TEST(overlaps_are_reported_and_both_stay) {
   tree.begin("c").numbers("reg", 0x5010'0000, 0x10000).end().end();
   TestBoard board{Arch::arm64, tree};
   expect(scans(board));
-  expect(board.notes("reserved mem: OVERLAP DETECTED!"));
+  expect(board.says(ReservedMemoryEvent::Kind::overlap));
   expect(board.outcome("a")->is_taken && board.outcome("c")->is_taken);
   expect_equal(board.memblock->reserved_size(), Bytes{4 * kM});
 }
@@ -94,7 +94,7 @@ TEST(a_container_with_other_cells_than_the_root_is_ignored) {
   TestBoard board{Arch::arm64, tree};
   expect(scans(board));
   expect(board.state->reserved_memory.empty());
-  expect(board.notes("Reserved memory: unsupported node format, ignoring"));
+  expect(board.says(ReservedMemoryEvent::Kind::unsupported_format));
 }
 
 TEST(reusable_pools_become_cma_areas_and_contradictions_give_their_memory_back) {
@@ -141,6 +141,47 @@ TEST(nodes_past_the_table_are_reserved_but_not_listed) {
   expect(board.outcome("two")->status == "not enough space for all defined regions");
   expect(board.is_reserved(range(0x5100'0000, 0x5110'0000)));
   expect(!board.outcome("late")->is_taken);
+}
+
+TEST(a_refused_node_gives_back_what_is_its_own_and_in_linux_others_memory_too) {
+  for (const KnownBugs bugs : {KnownBugs::mended, KnownBugs::reproduced}) {
+    auto tree = tree_with_bank<FdtBuilder>(kG, kG);
+    open_reserved(tree).begin("kept").numbers("reg", 0x5000'0000, kM).end();
+    tree.begin("odd").numbers("reg", 0x5008'0000, kM).text("compatible", "shared-dma-pool").flag("reusable");
+    tree.end().end();
+    TestBoard board{Arch::arm64, tree};
+    board.machine.limits.known_bugs = bugs;
+    expect(scans(board));
+    expect(board.says(ReservedMemoryEvent::Kind::refused, "odd"));
+    const bool is_linux = bugs == KnownBugs::reproduced;
+    expect(board.memblock->is_reserved(PhysAddr{0x5008'0000}) != is_linux);
+    expect(board.notes("a refused node gives back memory that others have reserved, too") == is_linux);
+  }
+}
+
+TEST(no_more_pools_become_areas_than_the_kernel_has_room_for) {
+  auto tree = tree_with_bank<FdtBuilder>(kG, kG);
+  open_reserved(tree);
+  for (const std::uint64_t base : {0x5000'0000u, 0x5100'0000u}) {
+    tree.begin("pool").numbers("reg", base, 4 * kM).text("compatible", "shared-dma-pool");
+    tree.flag("reusable").end();
+  }
+  tree.end();
+  TestBoard board{Arch::arm64, tree};
+  board.machine.limits.max_cma_areas = 1;
+  expect(scans(board));
+  expect_equal(board.state->cma.size(), std::size_t{1});
+  expect(board.says(ReservedMemoryEvent::Kind::areas_used_up));
+}
+
+TEST(a_coherent_pool_of_arm_has_to_be_unmapped) {
+  auto tree = tree_with_bank<FdtBuilder>(kG, kG);
+  open_reserved(tree).begin("mapped").numbers("reg", 0x5000'0000, kM).text("compatible", "shared-dma-pool");
+  tree.end().end();
+  TestBoard board{Arch::arm, tree, 32};
+  expect(scans(board));
+  expect(board.says(ReservedMemoryEvent::Kind::needs_no_map, "mapped"));
+  expect(!board.outcome("mapped")->is_taken);
 }
 
 }  // namespace quarry::boot

@@ -135,6 +135,9 @@ Result<Done> zone_sizes_init(State& state) noexcept {
   if (state.machine.limits.has_zone_dma) state.zone_limits.dma = up_to(kDmaEnd);
   if (state.machine.limits.has_zone_dma32) state.zone_limits.dma32 = up_to(kDma32End);
   state.zone_limits.normal = state.max_low_pfn;
+  if (!reproduces_bugs(state.machine))
+    if (const auto adopted = numa::adopt_orphans(state.nodes, state.memblock); !adopted)
+      return adopted.error();
   for (const early::Region& region : state.memblock.memory().view()) {
     if (region.node != early::kAnyNode) continue;
     // Nodes end where the kernel's physical addresses do, and memblock has what lies beyond nevertheless.

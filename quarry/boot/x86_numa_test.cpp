@@ -50,10 +50,16 @@ TEST(less_than_a_megabyte_outside_all_nodes_is_what_linux_does_not_survive) {
   const firmware::MemoryAffinity tables[] = {
       affinity(0, 512, 0), {.base = PhysAddr{512 * kM}, .size = Bytes{512 * kM - 0x80000}, .domain = 1}};
   pc.machine.memory_affinity = tables;
+  pc.machine.limits.known_bugs = KnownBugs::reproduced;
   expect(!pc.boots());
   expect(TextView{pc.state.failure.step} == "zone_sizes_init");
   expect_equal(pc.state.failure.where.size(), Bytes{0x80000});
   expect_equal(pc.state.failure.needed, Bytes{0});  // it is not about a size
+
+  TestMachine mended;
+  mended.machine.memory_affinity = tables;
+  expect(mended.boots());
+  expect_equal(mended.memblock.memory().view().back().node, NodeId{0});
 }
 
 TEST(fake_nodes_need_a_kernel_that_has_them) {

@@ -66,7 +66,8 @@ Result<Done> PageAllocator<G, W, Policy, C>::release(PfnRange pages, Place place
       if (home == nullptr) continue;
       for (std::uint32_t type = 0; type < zones::kZoneTypes; ++type) {
         const std::uint32_t zone = home->first_zone + type;
-        const PfnRange piece = detail::common(detail::common(range.span, pages), zones_[zone].at_boot);
+        const PfnRange piece =
+            detail::common(zones::part_of(*layout_, *zones_[zone].zone, range, pages), zones_[zone].at_boot);
         if (piece.empty()) continue;
         const Misuse misuse = pass == Pass::look ? release_misuse(zones_[zone], piece) : Misuse::none;
         if (misuse != Misuse::none) return refuse(piece.begin(), Order{0}, misuse);

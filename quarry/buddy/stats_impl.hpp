@@ -96,6 +96,7 @@ void PageAllocator<G, W, Policy, C>::count_pageblocks(const ZoneState& zone,
     Pfn owner = at < range.span.begin() ? range.span.begin() : at;
     if (owner >= range.span.end()) owner = Pfn{range.span.end().raw - 1};
     if (range.node != zone.zone->node || !span.contains(owner)) continue;
+    if (zones::part_of(*layout_, *zone.zone, range, {owner, owner + PageCount{1}}).empty()) continue;
     ++stats.pageblocks[page::index_of(map_->pageblock_type(at))];
   }
 }

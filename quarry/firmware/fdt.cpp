@@ -167,6 +167,13 @@ std::optional<std::uint32_t> FdtNode::number(TextView name) const noexcept {
   return load_be<std::uint32_t>(found->bytes(), 0);
 }
 
+std::optional<std::uint32_t> FdtNode::phandle() const noexcept {
+  for (const TextView name : {TextView{"phandle"}, TextView{"linux,phandle"}})
+    if (const auto found = property(name); found && found->size() == 4)
+      return load_be<std::uint32_t>(found->bytes(), 0);
+  return std::nullopt;
+}
+
 FdtChildren::Iterator::Iterator(const FdtBlocks& blocks, std::size_t at) noexcept
     : blocks_{blocks}, at_{skip_properties(blocks.structure, at)} {}
 
@@ -211,6 +218,13 @@ std::optional<FdtNode> Fdt::find(TextView path) const noexcept {
     rest = rest.part(end + 1);
   }
   return at;
+}
+
+std::optional<FdtNode> Fdt::by_phandle(std::uint32_t handle) const noexcept {
+  if (handle == 0 || handle == UINT32_MAX) return std::nullopt;
+  for (const auto& [node, depth] : nodes())
+    if (node.phandle() == handle) return node;
+  return std::nullopt;
 }
 
 }  // namespace quarry::firmware

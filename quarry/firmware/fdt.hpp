@@ -97,6 +97,9 @@ class FdtNode {
   // "numa-node-id" and the like: the first cell of a property; none when it has no whole cell.
   std::optional<std::uint32_t> number(TextView name) const noexcept;
 
+  // What others call it by: "phandle", or "linux,phandle" in trees of long ago; none when it has no name of that kind.
+  std::optional<std::uint32_t> phandle() const noexcept;
+
   // Where the node begins in the structure block: its identity.
   constexpr std::size_t offset() const noexcept { return at_; }
   friend constexpr bool operator==(const FdtNode& a, const FdtNode& b) noexcept {
@@ -231,6 +234,10 @@ class Fdt {
   //
   // Cost      O(bytes).
   std::optional<FdtNode> find(TextView path) const noexcept;
+  // The first node that is called so. 0 and the highest number are no handles.
+  //
+  // Cost      O(bytes).
+  std::optional<FdtNode> by_phandle(std::uint32_t handle) const noexcept;
   FdtReservations reservations() const noexcept { return FdtReservations{reservations_}; }
 
   ByteView bytes() const noexcept { return bytes_; }  // exactly totalsize of them

@@ -68,6 +68,19 @@ std::size_t count_by_children(const Fdt& tree) {
   return count;
 }
 
+// A handle leads to the first node that has it.
+void follow(const Fdt& tree) {
+  constexpr std::size_t most = 32;
+  std::size_t seen = 0;
+  for (const auto& [node, depth] : tree.nodes()) {
+    const auto handle = node.phandle();
+    if (!handle || ++seen > most) continue;
+    const auto found = tree.by_phandle(*handle);
+    law(found.has_value() == (*handle != 0 && *handle != UINT32_MAX));
+    law(!found || (found->phandle() == handle && found->offset() <= node.offset()));
+  }
+}
+
 void extract(const Fdt& tree) {
   const FdtChosen said = chosen(tree);
   law(!said.bootargs || inside(tree.bytes(), said.bootargs->data(), said.bootargs->size()));
@@ -104,6 +117,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   law(read(tree, first) == read(tree, second) && first == second);
   law(count_by_children(tree) == first);
   extract(tree);
+  follow(tree);
   // A prefix of a tree is no tree.
   law(!Fdt::from(tree.bytes().first(tree.bytes().size() - 1)));
   return 0;

@@ -308,6 +308,34 @@ TEST(a_tree_without_a_root_or_an_end_is_refused) {
   expect(refused(bytes, Error::bad_table, kStructure + 16, "structure block without an end"));
 }
 
+TEST(a_root_has_no_name_and_nothing_behind_it) {
+  FdtBuilder named;
+  const auto bytes = named.begin("x").finish();
+  put_be(bytes, kStructure + 4, 0x6100'0000);  // "a"
+  expect(refused(bytes, Error::bad_table, kStructure, "a root with a name"));
+  FdtBuilder trailed;
+  expect(refused(trailed.end().nop().finish_as_is(), Error::bad_table, kStructure + 12,
+                 "a token between the root's end and the tree's"));
+  FdtBuilder preceded;  // what stands before the root is nobody's business
+  const auto shifted = preceded.nop().finish();
+  put_be(shifted, kStructure, 4);
+  put_be(shifted, kStructure + 4, 1);
+  put_be(shifted, kStructure + 8, 0);
+  expect(static_cast<bool>(Fdt::from(shifted)));
+}
+
+TEST(a_node_is_found_by_its_phandle) {
+  FdtBuilder builder;
+  builder.begin("a").cells("phandle", 7).end().begin("b").cells("linux,phandle", 0xffff'fffe).end();
+  builder.begin("c").cells("phandle", 7).end().begin("d").cells("phandle", 0).end();
+  builder.begin("e").numbers("phandle", 9).end().begin("f").cells("phandle", 0xffff'ffff).end();
+  const Fdt tree = Fdt::from(builder.finish()).value();
+  expect(tree.by_phandle(7) == *tree.find("/a"));
+  expect(tree.by_phandle(0xffff'fffe) == *tree.find("/b"));
+  expect(!tree.by_phandle(0) && !tree.by_phandle(0xffff'ffff) && !tree.by_phandle(9) && !tree.by_phandle(8));
+  expect(tree.find("/d")->phandle() == 0u && !tree.find("/e")->phandle() && !tree.root().phandle());
+}
+
 TEST(names_must_end_inside_their_blocks) {
   FdtBuilder builder;
   builder.flag("abc").begin("node").end();

@@ -85,10 +85,13 @@ class FdtValidator {
     for (std::size_t at = 0;;) {
       if (!holds(block, at, 4)) return fail(base_ + block.size(), "structure block without an end");
       switch (t::token(block, at)) {
-        case t::kNop: break;
+        case t::kNop:
+          if (rooted && depth == 0) return fail(base_ + at, "a token between the root's end and the tree's");
+          break;
         case t::kBeginNode:
           if (rooted && depth == 0) return fail(base_ + at, "a second root");
           if (!named(block, at)) return false;
+          if (!rooted && t::text_at(block, at + 4).size() != 0) return fail(base_ + at, "a root with a name");
           if (!rooted) tree.root_ = at;
           rooted = true;
           ++depth;

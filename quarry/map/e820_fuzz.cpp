@@ -81,13 +81,15 @@ struct Model {
   }
 };
 
+bool keeps_borders(MapType type) { return type == MapType::soft_reserved || type == MapType::pram; }
+
 // The entries that a sanitised map of these cells has.
 std::vector<MapEntry> runs_of(const Row& cells, const std::array<bool, kCells + 1>& cut) {
   std::vector<MapEntry> runs;
   for (std::size_t i = 0; i < kCells; ++i) {
     if (cells[i] == 0) continue;
     const MapType type{cells[i]};
-    const bool joins = i != 0 && cells[i - 1] == cells[i] && (type != MapType::soft_reserved || !cut[i]);
+    const bool joins = i != 0 && cells[i - 1] == cells[i] && (!keeps_borders(type) || !cut[i]);
     if (joins)
       runs.back().size.raw += kScale;
     else

@@ -9,8 +9,12 @@ PhysRange range_of(const MapEntry& entry) noexcept { return PhysRange::sized(ent
 
 MapEntry entry_of(PhysAddr begin, PhysAddr end, MapType type) noexcept { return {begin, end - begin, type}; }
 
-// Specific-purpose memory keeps the borders that the firmware drew.
-constexpr bool merges(MapType type) noexcept { return type != MapType::soft_reserved; }
+// Legacy persistent and specific-purpose memory keeps the borders that the firmware drew: they may be those of devices.
+//
+// Source    Linux 6.1, "e820_nomerge" (behaviour).
+constexpr bool merges(MapType type) noexcept {
+  return type != MapType::soft_reserved && type != MapType::pram;
+}
 
 // How a range lies in an entry, the entry ranging over [begin, end):
 //

@@ -69,6 +69,14 @@ TEST(soft_reserved_memory_is_cut_at_every_edge) {
                  {at(0, 10, kSoft), at(10, 20, kSoft), at(20, 30, kSoft)}));
 }
 
+TEST(legacy_persistent_memory_keeps_its_borders_and_the_other_kind_does_not) {
+  constexpr MapType legacy = MapType::pram, other = MapType::pmem;
+  expect(becomes({at(0, 10, legacy), at(10, 20, legacy)}, {at(0, 10, legacy), at(10, 20, legacy)}));
+  expect(becomes({at(0, 20, legacy), at(5, 10, kUsable)},
+                 {at(0, 5, legacy), at(5, 10, legacy), at(10, 20, legacy)}));
+  expect(becomes({at(0, 10, other), at(10, 20, other)}, {at(0, 20, other)}));
+}
+
 TEST(empty_entries_and_those_of_type_zero_disappear) {
   expect(becomes({at(5, 5, kReserved), at(0, 10, kUsable)}, {at(0, 10, kUsable)}));
   expect(becomes({at(0, 10, MapType{0}), at(5, 20, kUsable)}, {at(5, 20, kUsable)}));

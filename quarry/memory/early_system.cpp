@@ -9,7 +9,7 @@ early::Config memblock_config(const boot::Machine& machine, const EarlyConfig& c
   early::Config result;
   result.page = machine.geometry.page_size();
   // phys_addr_t is 32 bits wide on a 32-bit kernel without LPAE, and 64 on all others.
-  result.phys_addr_bits = machine.limits.phys_bits <= 32 ? 32 : 64;
+  result.phys_addr_bits = machine.limits.phys_bits <= 32 && boot::reproduces_bugs(machine) ? 32 : 64;
   result.region_bytes = machine.limits.region_bytes;
   result.numa = machine.limits.has_numa ? early::Numa::present : early::Numa::absent;
   result.spare = config.spare;

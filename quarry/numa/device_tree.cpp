@@ -49,6 +49,9 @@ Result<Done> draft_from_tree(Nodes& nodes, const TreeNodes& tree, std::size_t di
   for (const TreeNodes::Distance& entry : tree.distances) {
     const auto added = add_distance(nodes, entry);
     if (!added) return added;
+    // A distance from a node is enough for it to be there.
+    if (entry.from >= max_nodes) continue;
+    if (const auto marked = nodes.mark_possible(static_cast<NodeId>(entry.from)); !marked) return marked;
   }
   return Done{};
 }

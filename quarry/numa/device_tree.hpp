@@ -25,7 +25,8 @@ struct TreeNodes {
 };
 
 // Starts a new draft. The distance matrix is `distance_width` wide whether the tree gives distances or not;
-// 0 makes it when the first distance comes. A pair that is given one way only counts both ways.
+// 0 makes it when the first distance comes. A pair that is given one way only counts both ways. A node is there as
+// soon as a processor, a range or a distance from it names it.
 //
 // Errors    bad_table: a memory node's id is not below max_nodes, or a distance breaks the rules (10 to
 //           itself, more than 10 to others), with a refusal. no_room: the arena is used up.

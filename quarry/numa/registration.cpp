@@ -41,6 +41,13 @@ Result<Done> set_memory_nodes(const Nodes& nodes, early::Memblock& memblock) noe
   return Done{};
 }
 
+// Whether memory of the node is left: what a table gives it may have been taken out of the map.
+bool owns_memory(const early::Memblock& memblock, NodeId node) noexcept {
+  for (const early::Region& region : memblock.memory().view())
+    if (region.node == node) return true;
+  return false;
+}
+
 }  // namespace
 
 Result<Done> forget_nodes(early::Memblock& memblock) noexcept {
@@ -89,10 +96,32 @@ Result<Done> apply(Nodes& nodes, early::Memblock& memblock, PhysAddr end_of_ram,
   return Done{};
 }
 
-Result<Done> apply_strictly(Nodes& nodes, early::Memblock& memblock, unsigned cpus) noexcept {
+Result<PhysRange> adopt_orphans(const Nodes& nodes, early::Memblock& memblock) noexcept {
+  PhysRange first{};
+  NodeId lowest = early::kAnyNode;
+  for (const Block& block : nodes.blocks())
+    if (lowest == early::kAnyNode || index_of(block.node) < index_of(lowest)) lowest = block.node;
+  if (lowest == early::kAnyNode) return first;
+  for (bool is_done = false; !is_done;) {
+    is_done = true;
+    for (const early::Region& region : memblock.memory().view()) {
+      if (index_of(region.node) < nodes.config().max_nodes) continue;
+      const PhysRange range = region.range();
+      if (first.empty()) first = range;
+      if (const auto set = memblock.set_node(range, lowest); !set) return set.error();
+      is_done = false;
+      break;  // regions may have merged
+    }
+  }
+  return first;
+}
+
+Result<Done> apply_strictly(Nodes& nodes, early::Memblock& memblock, unsigned cpus, Strays strays) noexcept {
   if (!has_nodes(nodes)) return Error::not_found;
   const auto set = set_memory_nodes(nodes, memblock);
   if (!set) return set;
+  if (strays == Strays::adopt)
+    if (const auto adopted = adopt_orphans(nodes, memblock); !adopted) return adopted.error();
   for (const early::Region& region : memblock.memory().view()) {
     if (index_of(region.node) < nodes.config().max_nodes) continue;
     const auto said = nodes.remark(
@@ -101,7 +130,10 @@ Result<Done> apply_strictly(Nodes& nodes, early::Memblock& memblock, unsigned cp
     return Error::bad_table;
   }
   nodes.settle(Bytes{1}, cpus);
-  for (Node& node : nodes.draft_nodes()) node.online = node.possible;
+  for (Node& node : nodes.draft_nodes()) {
+    node.online = node.possible;
+    node.has_memory = owns_memory(memblock, node.id);
+  }
   return Done{};
 }
 

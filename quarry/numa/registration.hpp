@@ -35,11 +35,19 @@ Result<Done> draft_single_node(Nodes& nodes, PhysRange range) noexcept;
 Result<Done> apply(Nodes& nodes, early::Memblock& memblock, PhysAddr end_of_ram, unsigned cpus) noexcept;
 
 // The stricter way of arm64 and riscv64: blocks are applied in their order, a later one wins, and every
-// region of memory must have a node.
+// region of memory must have a node: strays are refused, as Linux does, or adopted by the lowest node.
 //
 // Errors    bad_table: a region has none, with a refusal that names it. not_found: no node at all.
 //           And those of Memblock.
 // Source    Linux 6.1, drivers/base/arch_numa.c, "numa_add_memblk" and "numa_register_nodes" (behaviour).
-Result<Done> apply_strictly(Nodes& nodes, early::Memblock& memblock, unsigned cpus) noexcept;
+enum class Strays : std::uint8_t { refuse, adopt };
+Result<Done> apply_strictly(Nodes& nodes, early::Memblock& memblock, unsigned cpus,
+                            Strays strays = Strays::refuse) noexcept;
+
+// Gives memory that belongs to no node to the lowest one, so that nothing of it is lost.
+//
+// Returns   the first such region; empty: there was none.
+// Errors    those of Memblock.
+Result<PhysRange> adopt_orphans(const Nodes& nodes, early::Memblock& memblock) noexcept;
 
 }  // namespace quarry::numa

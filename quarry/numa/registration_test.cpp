@@ -71,6 +71,26 @@ TEST(the_strict_way_wants_a_node_for_every_region) {
   expect(bench.nodes.remarks().begin()->range == range(128, 129));
 }
 
+TEST(a_node_whose_memory_was_taken_out_of_the_map_has_none) {
+  Bench bench;
+  const TreeNodes::Memory memory[] = {{range(0, 64), 0}, {range(512, 520), 1}};
+  expect(static_cast<bool>(draft_from_tree(bench.nodes, {.cpus = {}, .memory = memory, .distances = {}}, 4)));
+  expect(static_cast<bool>(apply_strictly(bench.nodes, bench.memblock, 1)));
+  expect(bench.nodes.is_online(NodeId{1}) && !bench.nodes.has_memory(NodeId{1}));
+  expect(bench.nodes.has_memory(NodeId{0}));
+}
+
+TEST(a_distance_from_a_node_puts_it_on_line) {
+  Bench bench;
+  const TreeNodes::Memory memory[] = {{range(0, 64), 0}};
+  const TreeNodes::Distance map[] = {{0, 1, 15}, {2, 0, 20}};
+  expect(
+      static_cast<bool>(draft_from_tree(bench.nodes, {.cpus = {}, .memory = memory, .distances = map}, 4)));
+  expect(static_cast<bool>(apply_strictly(bench.nodes, bench.memblock, 1)));
+  expect(bench.nodes.is_online(NodeId{2}) && !bench.nodes.has_memory(NodeId{2}));
+  expect(!bench.nodes.is_online(NodeId{1}) && !bench.nodes.is_online(NodeId{3}));
+}
+
 TEST(a_tree_gives_distances_both_ways_and_bad_ones_refuse_it) {
   Bench bench;
   const TreeNodes::Memory memory[] = {{range(0, 32), 0}, {range(32, 64), 1}};

@@ -68,7 +68,7 @@ void print_zonelists(TextSink& out, const zones::Layout& layout, PageCount total
   std::size_t online = 0;
   for (const auto& node : layout.nodes) online += node.online;
   for (const auto& node : layout.nodes) {
-    if (online < 2 || !node.online) continue;
+    if (online < 2) continue;
     out.put("Fallback order for Node ").dec(number_of(node.id)).put(": ");
     for (const NodeId next : node.fallback) out.dec(number_of(next)).put(' ');
     out.put('\n');

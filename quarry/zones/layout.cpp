@@ -50,7 +50,7 @@ struct Maker {
   PfnRange span_of(const Node& node, std::size_t type, Pfn movable_start) const noexcept;
   void size_zones() noexcept;
   void count_present() noexcept;
-  void swap_mirrored() noexcept;
+  void share_mirrored() noexcept;
 };
 
 Result<Done> Maker::list_nodes() noexcept {
@@ -91,7 +91,7 @@ Result<Done> Maker::list_ranges() noexcept {
     if (at == nodes.size()) return Error::out_of_range;
     PfnRange& span = nodes[at].span;
     span = span.empty() ? pages : PfnRange{span.begin(), pages.end()};
-    all.value()[count++] = {id, pages};
+    all.value()[count++] = {id, pages, has(region.flags, early::Flags::mirror)};
   }
   layout.node_ranges = all.value().first(count);
   return Done{};
@@ -167,20 +167,13 @@ void Maker::count_present() noexcept {
   }
 }
 
-// With kernelcore=mirror, mirrored frames are Normal's and the others Movable's where both span them.
-void Maker::swap_mirrored() noexcept {
-  for (std::size_t i = 0; i < nodes.size(); ++i) {
-    if (movable[i] == Pfn{}) continue;
-    for (const ZoneType type : {ZoneType::normal, ZoneType::movable}) {
-      Zone& zone = zones[i * kZoneTypes + static_cast<std::size_t>(type)];
-      for (const early::Region& region : input.memory) {
-        const bool is_mirrored = has(region.flags, early::Flags::mirror);
-        if (is_mirrored != (type == ZoneType::movable)) continue;
-        const PfnRange pages = PfnRange::inside(region.range(), page());
-        const std::uint64_t lost = intersection(pages, zone.span()).size().raw;
-        zone.present.raw -= lost < zone.present.raw ? lost : zone.present.raw;
-      }
-    }
+// Where Movable lies over other zones, each range counts in the zone that has it.
+void Maker::share_mirrored() noexcept {
+  for (Zone& zone : zones) {
+    if (zone.type != ZoneType::normal && zone.type != ZoneType::movable) continue;
+    zone.present = PageCount{0};
+    for (const NodeRange& range : layout.node_ranges)
+      if (range.node == zone.node) zone.present.raw += part_of(layout, zone, range, range.span).size().raw;
   }
 }
 
@@ -206,7 +199,10 @@ Result<Layout> lay_out(const Input& input, Arena& arena) noexcept {
   make.place_movable();
   make.size_zones();
   make.count_present();
-  if (input.movable.mirror && !input.movable.movable_node) make.swap_mirrored();
+  layout.keeps_mirrored = input.movable.mirror && !input.movable.movable_node;
+  layout.nodes = make.nodes;
+  layout.zones = make.zones;
+  if (layout.keeps_mirrored) make.share_mirrored();
   for (std::size_t i = 0; i < make.nodes.size(); ++i)
     for (std::size_t type = 0; type < kZoneTypes; ++type)
       make.nodes[i].present.raw += make.zones[i * kZoneTypes + type].present.raw;
@@ -217,11 +213,20 @@ Result<Layout> lay_out(const Input& input, Arena& arena) noexcept {
   layout.unavailable = runs.value();
   const auto built = build_zonelists(make.nodes, make.zones, input.distances, input.cpu_penalty, arena);
   if (!built) return built.error();
-  layout.nodes = make.nodes;
-  layout.zones = make.zones;
   layout.movable_start = make.movable;
   check(audit(layout) == nullptr, "a layout that breaks its own laws");
   return layout;
+}
+
+PfnRange part_of(const Layout& layout, const Zone& zone, const NodeRange& range, PfnRange pages) noexcept {
+  const PfnRange part = intersection(intersection(range.span, pages), zone.span());
+  const std::size_t at = index_of(layout.nodes, zone.node);
+  if (!layout.keeps_mirrored || part.empty() || at == layout.nodes.size()) return part;
+  const Zone& movable = layout.zones[layout.nodes[at].first_zone + kMovable];
+  if (movable.span().empty()) return part;
+  if (zone.type == ZoneType::movable) return range.is_mirrored ? PfnRange{} : part;
+  if (range.is_mirrored || part.end() <= movable.start) return part;
+  return part.begin() < movable.start ? PfnRange{part.begin(), movable.start} : PfnRange{};
 }
 
 CountedPages counted_pages(const Layout& layout, const Geometry& geometry, Bytes descriptor,

@@ -172,4 +172,35 @@ TEST(the_audit_sees_a_broken_layout) {
   expect(audit(layout) != nullptr);
 }
 
+// With kernelcore=mirror, Movable lies over Normal; each range above 4G is one zone's all the same.
+TEST(where_movable_lies_over_normal_mirrored_ranges_are_normals) {
+  const early::Region memory[] = {region(kM, kG, 0), region(4 * kG, 5 * kG, 0, early::Flags::mirror),
+                                  region(6 * kG, 7 * kG, 0)};
+  const TestLayout test{memory, 1, {.mirror = true}};
+  const Layout& layout = test.made.value();
+  const PfnRange all{Pfn{0}, Pfn{UINT64_MAX}};
+  const Zone &normal = test.zone(0, ZoneType::normal), &movable = test.zone(0, ZoneType::movable);
+  expect(normal.span().contains(movable.start));
+  const auto part = [&](const Zone& zone, std::size_t range) {
+    return part_of(layout, zone, layout.node_ranges[range], all).size();
+  };
+  expect_equal(part(normal, 1), PageCount{kG >> 12});
+  expect_equal(part(movable, 1), PageCount{0});
+  expect_equal(part(normal, 2), PageCount{0});
+  expect_equal(part(movable, 2), PageCount{kG >> 12});
+  expect_equal(part(test.zone(0, ZoneType::dma), 0), PageCount{(16 * kM - kM) >> 12});
+  expect_equal(normal.present, PageCount{kG >> 12});
+  expect_equal(movable.present, PageCount{kG >> 12});
+}
+
+// Linux 6.1 takes such memory off twice; here it is counted where it is.
+TEST(memory_across_4g_that_is_not_mirrored_stays_below_movable) {
+  const early::Region memory[] = {region(3 * kG, 5 * kG, 0), region(6 * kG, 7 * kG, 0)};
+  const TestLayout test{memory, 1, {.mirror = true}};
+  expect_equal(test.zone(0, ZoneType::normal).present, PageCount{kG >> 12});
+  expect_equal(test.zone(0, ZoneType::movable).present, PageCount{kG >> 12});
+  expect_equal(test.zone(0, ZoneType::dma32).present, PageCount{kG >> 12});
+  expect(test.made.value().unmirrored_kernel);
+}
+
 }  // namespace quarry::zones

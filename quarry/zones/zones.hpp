@@ -62,6 +62,7 @@ struct ZoneRange {
 struct NodeRange {
   NodeId node{};
   PfnRange span{};
+  bool is_mirrored = false;
 };
 
 // Frames without memory that have descriptors all the same, because memory shares their section or pageblock.
@@ -79,7 +80,15 @@ struct Layout {
   std::span<const NodeRange> node_ranges{};
   std::span<const Pfn> movable_start{};           // per node, 0 where there is no Movable zone
   std::span<const UnavailableRun> unavailable{};  // in the order in which Linux comes across them
+  bool keeps_mirrored =
+      false;  // kernelcore=mirror: Movable lies over the zones below, and has what is not mirrored
   bool unmirrored_kernel = false;  // kernelcore=mirror, but not all memory below 4G is mirrored
 };
+
+// What of `pages` in `range` is the zone's. Zones of a node overlap only with kernelcore=mirror: there Movable has what is
+// not mirrored from its begin on, and the zones below have the others.
+//
+// Source    Linux 6.1, "overlap_memmap_init" (behaviour).
+PfnRange part_of(const Layout& layout, const Zone& zone, const NodeRange& range, PfnRange pages) noexcept;
 
 }  // namespace quarry::zones

@@ -11,7 +11,7 @@ import sources
 from runner import CORES, LOGS, Failed, Skipped, Step
 
 WHOLE = CORES  # a step that keeps all cores busy by itself
-FUZZ_SECONDS, FUZZ_SECONDS_LONG = 5, 60
+FUZZ_SECONDS, FUZZ_SECONDS_LONG = 3, 60
 
 
 # --- What several steps do -------------------------------------------------------------------------
@@ -128,6 +128,8 @@ def script(path):
 # --- All of them -----------------------------------------------------------------------------------
 def all_steps():
     bare = [(compiler, machine) for machine in lint_ninja.MACHINES for compiler in lint_ninja.COMPILERS]
+    # Each machine by one compiler in every run; by the other one too where time does not count.
+    often = [("clang", "x86_64"), ("clang", "aarch64"), ("gcc", "arm"), ("gcc", "riscv64")]
     test_scripts = [path for path in sources.files(".sh", folders=("tests",))
                     if path.count("/") == 1 and os.access(path, os.X_OK)]
     quick = [
@@ -140,14 +142,14 @@ def all_steps():
         Step("rules", "the rules above find what they forbid", command("tests/tidiness/rules"), counts=True, tools=("g++", "valgrind")),
     ]
     builds = [
-        Step("build-release", "the tool, g++ -O2", build("release", "quarry", "corpus", "early_proof"), cores=WHOLE),
+        Step("build-release", "the tool, g++ -O2", build("release", "quarry", "corpus", "early_proof", "fdt_against_libfdt"), cores=WHOLE),
         Step("build-dev", "unit tests, g++", build("dev", "unit_tests", "must_fail"), cores=WHOLE),
         Step("build-32bit", "tests for arm, to run here", build("arm32", "unit_tests", "early_proof"), cores=WHOLE,
              tools=("arm-linux-gnueabihf-g++",)),
         Step("build-asan", "tests and fuzzers, clang++ with ASan and UBSan", build("asan", "model_tests", "all"), cores=WHOLE),
     ]
     compiled = [Step(f"bare-{compiler}-{machine}", "library and unit tests without libc, -O2; their symbols",
-                     lint(f"bare-{compiler}-{machine}"), cores=WHOLE) for compiler, machine in bare]
+                     lint(f"bare-{compiler}-{machine}"), cores=WHOLE) for compiler, machine in often]
     compiled += [
         Step("headers-host", "each header alone, g++", lint("headers"), cores=WHOLE),
         Step("headers-bare-gcc", "each header alone, without libc, 32 bits", lint("headers-gcc-arm"), cores=WHOLE),
@@ -174,6 +176,8 @@ def all_steps():
     tests += [Step("run", "./run is the tool and nothing else", command("tests/tidiness/run"), ("build-release",), counts=True)]
     tests += [Step("agreement", "docs/agreement.md has the tables that the tool makes", command("tools/agreement.py", "--check"),
                    ("build-release",))]
+    tests += [Step("random-machines-alone", "random machines boot here, whole and each time the same",
+                   command("tools/random-machines", "boot", "x86_64", "arm64", "armhf", "--count", "60"), ("build-release",), counts=True)]
     tests += [Step(f"script-{pathlib.Path(path).stem}", path, script(path), ("build-release",), counts=True)
               for path in test_scripts]
     tests += [Step(f"fuzz-{name}", f"{FUZZ_SECONDS} s of {path}", fuzz(name, "asan", FUZZ_SECONDS, "-seed=1"), ("build-asan",))
@@ -200,7 +204,15 @@ def all_steps():
         Step("mutation", "faults in the boot-time allocators that their tests must find",
              command("tools/mutate", "tests/mutations/early.toml"), cores=WHOLE, counts=True),
     ]
+    long += [Step("random-machines", "random machines booted by Debian's kernels in QEMU, and here",
+                  lambda job: job.run("tools/random-machines", "sample", timeout=3600) and None, ("build-release",), counts=True,
+                  tools=("apt-get", "dpkg-deb"))]
+    long += [Step("debian-trees", "every device tree of Debian's arm kernels, beside libfdt and booted",
+                  lambda job: job.run("tools/debian-trees", timeout=3600) and None, ("build-release", "build-asan"), cores=WHOLE,
+                  counts=True, tools=("apt-get", "dpkg-deb", "setarch"))]
     long += [Step("tidy-each", "clang-tidy 14, each source by itself, tests too", lint("tidy-each"), cores=WHOLE, tools=("clang-tidy",))]
+    long += [Step(f"bare-{compiler}-{machine}", "library and unit tests without libc, -O2; their symbols",
+                  lint(f"bare-{compiler}-{machine}"), cores=WHOLE) for compiler, machine in bare if (compiler, machine) not in often]
     long += [Step(f"bare0-{compiler}-{machine}", "library and unit tests without libc, -O0; their symbols",
                   lint(f"bare0-{compiler}-{machine}"), cores=WHOLE) for compiler, machine in bare]
     long += [Step(f"headers-{compiler}-{machine}", "each header alone, without libc",

@@ -1,0 +1,83 @@
+#include "linux/tree_writer.hpp"
+
+namespace quarry::lnx {
+namespace {
+
+constexpr std::uint32_t kMagic = 0xd00dfeed, kVersion = 17, kCompatibleWith = 16;
+constexpr std::uint32_t kBegin = 1, kEnd = 2, kProperty = 3, kLast = 9;
+constexpr std::uint32_t kHeaderBytes = 40, kReservationBytes = 16;
+
+void put(std::string& into, std::uint32_t word) {
+  for (int shift = 24; shift >= 0; shift -= 8) into.push_back(static_cast<char>((word >> shift) & 0xff));
+}
+
+void put_wide(std::string& into, std::uint64_t number) {
+  put(into, static_cast<std::uint32_t>(number >> 32));
+  put(into, static_cast<std::uint32_t>(number & 0xffffffff));
+}
+
+void put_padded(std::string& into, std::string_view bytes) {
+  into.append(bytes);
+  into.append((4 - bytes.size() % 4) % 4, '\0');
+}
+
+}  // namespace
+
+TreeWriter& TreeWriter::begin(std::string_view name) {
+  put(structure_, kBegin);
+  put_padded(structure_, std::string{name} + '\0');
+  return *this;
+}
+
+TreeWriter& TreeWriter::end() {
+  put(structure_, kEnd);
+  return *this;
+}
+
+TreeWriter& TreeWriter::number(std::string_view name, std::uint32_t value) {
+  std::string bytes;
+  put(bytes, value);
+  return property(name, bytes);
+}
+
+TreeWriter& TreeWriter::text(std::string_view name, std::string_view value) {
+  return property(name, std::string{value} + '\0');
+}
+
+TreeWriter& TreeWriter::ranges(std::string_view name, std::span<const PhysRange> ranges) {
+  std::string bytes;
+  for (const PhysRange range : ranges) {
+    put_wide(bytes, range.begin().raw);
+    put_wide(bytes, range.size().raw);
+  }
+  return property(name, bytes);
+}
+
+TreeWriter& TreeWriter::property(std::string_view name, std::string_view value) {
+  put(structure_, kProperty);
+  put(structure_, static_cast<std::uint32_t>(value.size()));
+  put(structure_, static_cast<std::uint32_t>(strings_.size()));
+  put_padded(structure_, value);
+  strings_.append(name);
+  strings_.push_back('\0');
+  return *this;
+}
+
+std::vector<std::byte> TreeWriter::finish() {
+  end();
+  put(structure_, kLast);
+  const auto structure = static_cast<std::uint32_t>(structure_.size());
+  const auto strings = static_cast<std::uint32_t>(strings_.size());
+  const std::uint32_t begin = kHeaderBytes + kReservationBytes;
+  std::string all;
+  for (const std::uint32_t word : {kMagic, begin + structure + strings, begin, begin + structure,
+                                   kHeaderBytes, kVersion, kCompatibleWith, 0u, strings, structure})
+    put(all, word);
+  all.append(kReservationBytes, '\0');
+  all += structure_ + strings_;
+  std::vector<std::byte> bytes;
+  for (const char c : all) bytes.push_back(static_cast<std::byte>(c));
+  return bytes;
+}
+
+}  // namespace quarry::lnx

@@ -1,0 +1,14 @@
+// quarry/boot/initrd.hpp: the initrd of machines that want it in memory of its own: arm and riscv64.
+#pragma once
+
+#include "quarry/boot/flow.hpp"
+
+namespace quarry::boot {
+
+// Reserves the pages of State::initrd. One that is no memory, or lies over something else, is not used, and says why.
+//
+// Errors    those of Memblock, and of State::note.
+// Source    Linux 6.1, "reserve_initrd_mem" (behaviour).
+Result<Done> reserve_initrd(State& state) noexcept;
+
+}  // namespace quarry::boot
