@@ -120,7 +120,9 @@ void Shell::memblock(const Words&) {
 
 void Shell::iomem(const Words&) {
   BootReport report;
-  read_iomem(machine_.early(), report);
+  const auto regions = machine_.early().memblock().memory().view();
+  const std::vector<early::Region> memory(regions.begin(), regions.end());
+  read_iomem(machine_.early(), memory, report);
   console_.write(report.texts.iomem);
 }
 

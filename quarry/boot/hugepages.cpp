@@ -38,7 +38,8 @@ HugepageSizes hugepage_sizes(const Machine& machine) noexcept {
 
 bool is_gigantic(const Machine& machine, Bytes size) noexcept {
   const Geometry& geometry = machine.geometry;
-  return size > geometry.page_size().bytes_in(geometry.max_order().pages());
+  return hugepage_sizes(machine).has(size) &&
+         size > geometry.page_size().bytes_in(geometry.max_order().pages());
 }
 
 Result<Done> HugepageOptions::take(const Option& option) noexcept {

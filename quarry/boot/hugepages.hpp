@@ -28,7 +28,7 @@ struct HugepageSizes {
 // Source    Linux 6.1, "arch_hugetlb_valid_size" (behaviour).
 HugepageSizes hugepage_sizes(const Machine& machine) noexcept;
 
-// Whether pages of this size are larger than any block of the page allocator: then they come out of memblock.
+// Whether the machine has pages of this size, larger than any block of the page allocator: then they come out of memblock.
 bool is_gigantic(const Machine& machine, Bytes size) noexcept;
 
 // Reads hugepagesz=, default_hugepagesz= and hugepages=, whose meaning depends on those before.

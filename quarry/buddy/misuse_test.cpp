@@ -161,7 +161,7 @@ TEST_ON_POLICIES(each_table_that_cannot_be_had_is_a_refused_start) {
     const auto started = machine.start();
     if (started) break;
     expect_equal(started.error(), Error::no_memory);
-    expect(needed < 100);
+    expect(needed < 1000);
   }
   expect(needed > 5);
 }

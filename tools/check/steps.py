@@ -103,6 +103,11 @@ def proof(what, preset="release", runner=()):
     return body
 
 
+def pages(what):
+    """The page allocator of both policies against an obvious one."""
+    return command("build/release/pages_proof", what)
+
+
 def fuzz(name, preset, seconds, *options):
     def body(job):
         kept = LOGS / f"fuzz/{preset}-{name}"
@@ -142,7 +147,7 @@ def all_steps():
         Step("rules", "the rules above find what they forbid", command("tests/tidiness/rules"), counts=True, tools=("g++", "valgrind")),
     ]
     builds = [
-        Step("build-release", "the tool, g++ -O2", build("release", "quarry", "corpus", "early_proof", "fdt_against_libfdt"), cores=WHOLE),
+        Step("build-release", "the tool, g++ -O2", build("release", "quarry", "corpus", "early_proof", "pages_proof", "fdt_against_libfdt"), cores=WHOLE),
         Step("build-dev", "unit tests, g++", build("dev", "unit_tests", "must_fail"), cores=WHOLE),
         Step("build-32bit", "tests for arm, to run here", build("arm32", "unit_tests", "early_proof"), cores=WHOLE,
              tools=("arm-linux-gnueabihf-g++",)),
@@ -169,6 +174,8 @@ def all_steps():
              ("build-release",)),
         Step("proof-states", "memblock: all distinct states five operations deep, by theme", proof("states"),
              ("build-release",)),
+        Step("pages", "the page allocator against a model: short sequences exhausted, long ones at random", pages("quick"),
+             ("build-release",), counts=True),
         Step("harness", "the harness sees what is wrong", harness, ("build-dev",)),
         Step("observer-cost", "an observer that is off costs no instruction", command("tools/check_observer_cost"), ("build-release",),
              tools=("valgrind",)),
@@ -201,8 +208,13 @@ def all_steps():
              ("build-32bit",), tools=("qemu-arm",)),
         Step("proof-32bit-random", "random operations as 32-bit code", proof("random", "arm32", ("qemu-arm",)),
              ("build-32bit",), tools=("qemu-arm",)),
+        Step("pages-states", "the page allocator: all distinct states four to six operations deep", pages("states"),
+             ("build-release",), counts=True),
+        Step("pages-random", "the page allocator: a million random operations", pages("random"), ("build-release",), counts=True),
         Step("mutation", "faults in the boot-time allocators that their tests must find",
              command("tools/mutate", "tests/mutations/early.toml"), cores=WHOLE, counts=True),
+        Step("mutation-pages", "faults in the page allocator that its tests must find",
+             command("tools/mutate", "tests/mutations/buddy.toml"), cores=WHOLE, counts=True),
     ]
     long += [Step("random-machines", "random machines booted by Debian's kernels in QEMU, and here",
                   lambda job: job.run("tools/random-machines", "sample", timeout=3600) and None, ("build-release",), counts=True,
