@@ -8,10 +8,9 @@
 // number of pageblocks; the next goes on there. Pages that cannot be moved stay, and so do pages in use by several.
 #pragma once
 
-#include <optional>
 #include <span>
 
-#include "quarry/base/divide.hpp"
+#include "quarry/buddy/fragmentation.hpp"
 #include "quarry/buddy/page_allocator.hpp"
 
 namespace quarry::buddy {
@@ -25,26 +24,9 @@ enum class Compacted : std::uint8_t {
   success,
 };
 
-// Why a request of `order` fails, between 0, for want of memory, and 1000, for fragmentation; nothing where it need not
-// fail.
-//
-// Source    Linux 6.1, mm/vmstat.c, "__fragmentation_index".
-constexpr std::optional<unsigned> fragmentation_index(const ZoneStats& stats, Order order) noexcept {
-  std::uint64_t blocks = 0, pages = 0;
-  for (unsigned at = 0; at < Order::kCount; ++at)
-    for (const std::uint64_t count : stats.free_blocks[at]) {
-      blocks += count;
-      pages += count << at;
-      if (at >= order.raw() && count != 0) return std::nullopt;
-    }
-  if (blocks == 0) return 0u;
-  const std::uint64_t share = divide(1000 + divide(pages * 1000, order.pages().raw), blocks);
-  return static_cast<unsigned>(share < 1000 ? 1000 - share : 0);
-}
-
 struct CompactionConfig {
   std::uint32_t pageblocks_per_call = 1024;
-  unsigned threshold = 500;  // of the fragmentation index, for orders above 3 (vm.extfrag_threshold)
+  std::int64_t threshold = 500;  // of the fragmentation index, for orders above 3 (vm.extfrag_threshold)
 };
 
 struct CompactionStats {

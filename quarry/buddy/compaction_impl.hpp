@@ -113,8 +113,8 @@ bool Compactor<Allocator>::is_suitable(std::uint32_t zone, Order order) const no
   const bool is_costly = order.raw() > 3;
   const PageCount mark = is_costly ? stats.marks.low : stats.marks.min;
   if (stats.free.raw < mark.raw + (std::uint64_t{2} << order.raw())) return false;
-  const auto index = fragmentation_index(stats, order);
-  return !is_costly || !index || *index > config_.threshold;
+  const std::int64_t index = fragmentation_index(stats, order);
+  return !is_costly || index < 0 || index > config_.threshold;
 }
 
 // Source    Linux 6.1, "compaction_deferred".

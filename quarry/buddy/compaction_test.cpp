@@ -252,15 +252,4 @@ TEST(both_hooks_are_asked) {
   expect_equal(machine.compactor.stats().calls, 2u);
 }
 
-TEST(the_fragmentation_index_is_linuxs) {
-  ZoneStats stats;
-  expect_equal(*fragmentation_index(stats, Order{4}), 0u);
-  stats.free_blocks[0][1] = 1000;
-  // 1000 pages would be 62 blocks of order 4: 1000 - (1000 + 62500) / 1000.
-  expect_equal(*fragmentation_index(stats, Order{4}), 937u);
-  stats.free_blocks[3][0] = 1;
-  expect(fragmentation_index(stats, Order{4}).has_value());
-  expect(!fragmentation_index(stats, Order{3}).has_value());
-}
-
 }  // namespace quarry::buddy

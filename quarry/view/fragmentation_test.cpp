@@ -46,17 +46,4 @@ TEST(extfrag_index_reads_as_debugfs_prints_it) {
                                  "Node 0, zone      DMA -1.000 -1.000  0.-500  0.-250 \n"});
 }
 
-TEST(the_indices_tell_lack_of_memory_from_pieces) {
-  const Order max{10};
-  const auto pieces = zone_with(1000, 0, 0).stats;
-  expect_equal(fragmentation_index(pieces, Order{1}, max), std::int64_t{1000 - (1000 + 500000) / 1000});
-  expect(fragmentation_index(pieces, Order{9}, max) > 990);
-  expect_equal(fragmentation_index(pieces, Order{0}, max), std::int64_t{-1000});
-  expect_equal(unusable_index(pieces, Order{0}, max), std::uint64_t{0});
-  expect_equal(unusable_index(pieces, Order{1}, max), std::uint64_t{1000});
-  const auto little = zone_with(0, 0, 1).stats;
-  expect(fragmentation_index(little, Order{10}, max) < 0);  // one block: it is not fragmented, it is small
-  expect_equal(unusable_index(little, Order{2}, max), std::uint64_t{0});
-}
-
 }  // namespace quarry::view
