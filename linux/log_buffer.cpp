@@ -10,7 +10,6 @@ namespace quarry::lnx {
 namespace {
 
 constexpr Purpose kLog{"log buffer", "no room for the log buffer"};
-constexpr Bytes kWord{8};
 constexpr unsigned kBytesPerRecordShift = 5;
 constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 31;
 
@@ -20,9 +19,10 @@ Result<Done> LogBuffer::take(boot::State& state, Bytes size) {
   const std::uint64_t records = size.raw >> kBytesPerRecordShift;
   const Bytes parts[] = {size, Bytes{records * sizes_->log_descriptor.raw},
                          Bytes{records * sizes_->log_record_info.raw}};
+  const Bytes word{state.machine.arch == boot::Arch::arm ? 4u : 8u};
   PhysRange taken[3];
   for (std::size_t i = 0; i < 3; ++i) {
-    const early::Request request{.size = parts[i], .alignment = kWord};
+    const early::Request request{.size = parts[i], .alignment = word};
     const auto at = state.allocator.alloc_try_nid_raw(request, kLog.owner);
     if (!at) {
       while (i-- > 0)

@@ -97,7 +97,7 @@ Result<Done> one_node_without_numa(State& state) noexcept {
   if (!drafted) return drafted;
   const auto set = state.memblock.set_node({PhysAddr{0}, PhysAddr{UINT64_MAX}}, NodeId{0});
   if (!set) return set;
-  state.nodes.settle(Bytes{1}, state.machine.cpus);
+  state.nodes.settle(state.machine.cpus);
   return state.hooks.call(HookPoint::node_data, state);
 }
 

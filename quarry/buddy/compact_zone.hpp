@@ -119,8 +119,9 @@ class CompactZone {
   static constexpr unsigned kSeenShift = 10;  // pageblocks that audit() looks at together
 
   struct Sets {
-    PageblockSet
-        partial[kPageblockOrder];      // that have such a block; 0: that have anything, but are not whole
+    // That have such a block; 0: that have anything, but are not whole. One more than there are orders, for g++ 12, which
+    // does not see that a bit of a mask below kPageblockOrder is one.
+    PageblockSet partial[kPageblockOrder + 1];
     PageblockSet whole[kWholeOrders];  // by order above the pageblock order, in blocks of that size
   };
   struct Tables {

@@ -36,8 +36,8 @@ Result<Done> CompactZone<G, Extra>::init(const ZoneSetup<Map>& setup) noexcept {
   const auto tables = setup.source.template take<Tables>(1, setup.node);
   if (!tables) return tables.error();
   for (Sets& sets : tables.value()->of_type) {
-    for (PageblockSet& set : sets.partial)
-      if (const auto done = set.init(count, setup.source, setup.node); !done) return done;
+    for (unsigned order = 0; order < kPageblockOrder; ++order)
+      if (const auto done = sets.partial[order].init(count, setup.source, setup.node); !done) return done;
     for (unsigned log2 = 0; log2 < kWholeOrders; ++log2)
       if (const auto done = sets.whole[log2].init(count >> log2, setup.source, setup.node); !done)
         return done;

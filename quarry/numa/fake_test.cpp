@@ -51,7 +51,7 @@ TEST(four_of_one_share_its_processors_and_are_ten_apart) {
   expect_equal(bench.nodes.blocks().size(), std::size_t{4});
   for (unsigned i = 0; i < 4; ++i)
     bench.expect_block(i, i, std::uint64_t{i} * 128, std::uint64_t{i} * 128 + 128);
-  bench.nodes.settle(kNodeMinSize, 2);
+  bench.nodes.settle(2);
   expect_equal(bench.nodes.nodes()[3].cpus, 2u);
   expect_equal(bench.nodes.distance(NodeId{0}, NodeId{3}), 10u);
 }

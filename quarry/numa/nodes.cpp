@@ -96,7 +96,7 @@ Result<Done> Nodes::remark(const Remark& remark) noexcept {
   return Done{};
 }
 
-void Nodes::settle(Bytes min_size, unsigned cpus) noexcept {
+void Nodes::settle(unsigned cpus) noexcept {
   for (const Block& block : blocks_)
     check(static_cast<bool>(mark_possible(block.node)), "a block on a node that cannot be");
   unsigned placed = 0;
@@ -109,7 +109,7 @@ void Nodes::settle(Bytes min_size, unsigned cpus) noexcept {
       if (block.range.end() > end) end = block.range.end();
     }
     node.span = begin < end ? PhysRange{begin, end} : PhysRange{};
-    node.has_memory = !node.span.empty() && node.span.size() >= min_size;
+    node.has_memory = !node.span.empty();
     node.online = node.has_memory || node.cpus != 0;
     placed += node.cpus;
   }

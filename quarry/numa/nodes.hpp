@@ -59,11 +59,6 @@ struct Node {
   PhysRange span{};  // lowest begin to highest end of its blocks
 };
 
-// A node with less address range than this gets no memory of its own.
-//
-// Source    Linux 6.1, x86 NODE_MIN_SIZE. Arm64 has no such bound.
-inline constexpr Bytes kNodeMinSize{4u << 20};
-
 // What decides the size of tables and the reach of ranges.
 struct Config {
   unsigned max_nodes = 1024;
@@ -113,10 +108,10 @@ class Nodes {
   Result<Done> remark(const Remark& remark) noexcept;
   Table<Block>& draft() noexcept { return blocks_; }
   std::span<Node> draft_nodes() noexcept { return {nodes_.data(), node_count_}; }
-  // Fixes has_memory, online and span of every node from the blocks and processors. A node with less
-  // address range than `min_size` gets no memory. Of `cpus` processors those that no table placed are
+  // Fixes has_memory, online and span of every node from the blocks and processors. (Linux up to 6.7 took
+  // no memory from nodes below 4 MiB; the later releases of 6.1 do.) Of `cpus` processors those that no table placed are
   // dealt out to the nodes with memory, one after the other.
-  void settle(Bytes min_size, unsigned cpus) noexcept;
+  void settle(unsigned cpus) noexcept;
 
   // --- Answers ------------------------------------------------------------------------------------
   std::span<const Block> blocks() const noexcept { return blocks_.view(); }

@@ -71,7 +71,7 @@ TEST(a_node_with_a_processor_alone_is_online_without_memory) {
   expect(static_cast<bool>(bench.nodes.reset(2)));
   expect(static_cast<bool>(bench.nodes.add_cpu(NodeId{1})));
   expect(static_cast<bool>(bench.nodes.add_block(NodeId{0}, range(0, 64 * kM))));
-  bench.nodes.settle(kNodeMinSize, 3);
+  bench.nodes.settle(3);
   expect(bench.nodes.is_online(NodeId{1}) && !bench.nodes.has_memory(NodeId{1}));
   expect(bench.nodes.has_memory(NodeId{0}));
   expect_equal(bench.nodes.nodes()[0].cpus, 2u);  // those that no table placed
@@ -80,17 +80,17 @@ TEST(a_node_with_a_processor_alone_is_online_without_memory) {
   expect(!bench.nodes.is_online(NodeId{2}));
 }
 
-TEST(a_node_of_less_than_four_megabytes_gets_no_memory) {
+TEST(a_node_has_memory_however_little_it_is) {
   Bench bench;
   expect(static_cast<bool>(bench.nodes.reset(2)));
-  expect(static_cast<bool>(bench.nodes.add_block(NodeId{0}, range(0, 4 * kM - 1))));
-  expect(static_cast<bool>(bench.nodes.add_block(NodeId{1}, range(4 * kM, 8 * kM))));
-  bench.nodes.settle(kNodeMinSize, 0);
+  expect(static_cast<bool>(bench.nodes.mark_possible(NodeId{0})));
+  expect(static_cast<bool>(bench.nodes.add_block(NodeId{1}, range(4 * kM, 4 * kM + 4096))));
+  bench.nodes.settle(0);
   expect(!bench.nodes.has_memory(NodeId{0}) && !bench.nodes.is_online(NodeId{0}));
   expect(bench.nodes.is_possible(NodeId{0}));
   expect(bench.nodes.has_memory(NodeId{1}));
-  expect_equal(bench.nodes.node_of(PhysAddr{5 * kM}), NodeId{1});
-  expect_equal(bench.nodes.node_of(PhysAddr{8 * kM}), early::kAnyNode);
+  expect_equal(bench.nodes.node_of(PhysAddr{4 * kM + 1}), NodeId{1});
+  expect_equal(bench.nodes.node_of(PhysAddr{4 * kM + 4096}), early::kAnyNode);
 }
 
 TEST(a_used_up_arena_is_an_error) {

@@ -92,7 +92,7 @@ Result<Done> apply(Nodes& nodes, early::Memblock& memblock, PhysAddr end_of_ram,
     if (!said) return said;
     return Error::bad_table;
   }
-  nodes.settle(kNodeMinSize, cpus);
+  nodes.settle(cpus);
   return Done{};
 }
 
@@ -129,7 +129,7 @@ Result<Done> apply_strictly(Nodes& nodes, early::Memblock& memblock, unsigned cp
     if (!said) return said;
     return Error::bad_table;
   }
-  nodes.settle(Bytes{1}, cpus);
+  nodes.settle(cpus);
   for (Node& node : nodes.draft_nodes()) {
     node.online = node.possible;
     node.has_memory = owns_memory(memblock, node.id);
