@@ -9,5 +9,6 @@ template class PageAllocator<k4KFlat>;
 template class PageAllocator<k4KFlatHuge>;
 template class PageAllocator<k16KSparse>;
 template class PageAllocator<k64KSparse>;
+template class PageAllocator<k4KSparse, NoObserver, CompactPolicy>;
 
 }  // namespace quarry::buddy

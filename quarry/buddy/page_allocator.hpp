@@ -394,5 +394,6 @@ QUARRY_EXTERN(k4KFlatHuge)
 QUARRY_EXTERN(k16KSparse)
 QUARRY_EXTERN(k64KSparse)
 #undef QUARRY_EXTERN
+extern template class PageAllocator<k4KSparse, NoObserver, CompactPolicy>;
 
 }  // namespace quarry::buddy

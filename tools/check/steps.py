@@ -153,7 +153,7 @@ def all_steps():
              tools=("arm-linux-gnueabihf-g++",)),
         Step("build-asan", "tests and fuzzers, clang++ with ASan and UBSan", build("asan", "model_tests", "all"), cores=WHOLE),
     ]
-    compiled = [Step(f"bare-{compiler}-{machine}", "library and unit tests without libc, -O2; their symbols",
+    compiled = [Step(f"bare-{compiler}-{machine}", "the library without libc, -O2 (x86_64: unit tests too); its symbols",
                      lint(f"bare-{compiler}-{machine}"), cores=WHOLE) for compiler, machine in often]
     compiled += [
         Step("headers-host", "each header alone, g++", lint("headers"), cores=WHOLE),
@@ -223,7 +223,7 @@ def all_steps():
                   lambda job: job.run("tools/debian-trees", timeout=3600) and None, ("build-release", "build-asan"), cores=WHOLE,
                   counts=True, tools=("apt-get", "dpkg-deb", "setarch"))]
     long += [Step("tidy-each", "clang-tidy 14, each source by itself, tests too", lint("tidy-each"), cores=WHOLE, tools=("clang-tidy",))]
-    long += [Step(f"bare-{compiler}-{machine}", "library and unit tests without libc, -O2; their symbols",
+    long += [Step(f"bare-{compiler}-{machine}", "the library without libc, -O2 (x86_64: unit tests too); its symbols",
                   lint(f"bare-{compiler}-{machine}"), cores=WHOLE) for compiler, machine in bare if (compiler, machine) not in often]
     long += [Step(f"bare0-{compiler}-{machine}", "library and unit tests without libc, -O0; their symbols",
                   lint(f"bare0-{compiler}-{machine}"), cores=WHOLE) for compiler, machine in bare]
