@@ -12,8 +12,9 @@ Result<Done> PageAllocator<G, W, Policy, C>::start_cpu_lists(page::MetadataSourc
   const NodeId near = layout_->nodes.empty() ? NodeId::first : layout_->nodes[0].id;
   const auto lists = source.take<Lists>(std::uint64_t{zones_.size()} * cores, near);
   if (!lists) return lists.error();
-  for (std::size_t i = 0; i < zones_.size() * cores; ++i)
-    if (zones_[i / cores].part_count != 0) ::new (static_cast<void*>(lists.value() + i)) Lists{};
+  for (std::size_t zone = 0; zone < zones_.size(); ++zone)
+    for (unsigned core = 0; core < cores && zones_[zone].part_count != 0; ++core)
+      ::new (static_cast<void*>(lists.value() + zone * cores + core)) Lists{};
   lists_ = {lists.value(), zones_.size() * cores};
   cores_on_lists_ = cores;
   for (ZoneState& zone : zones_) set_cpu_limits(zone);

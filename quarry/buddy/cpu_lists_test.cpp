@@ -6,6 +6,7 @@
 
 namespace quarry::buddy {
 
+template class CompactZone<k4KFlatHuge>;
 template class PageAllocator<k4KSparse, NoObserver, LinuxPolicy, TestCores>;
 template class PageAllocator<k4KFlatHuge, NoObserver, LinuxPolicy, TestCores>;
 template class PageAllocator<k4KSparse, NoObserver, CompactPolicy, TestCores>;
