@@ -37,7 +37,7 @@ struct TestBoot {
     const PhysRange all{PhysAddr{0}, memory.back().end()};
     check(nodes.reset(1) && nodes.add_block(NodeId{0}, all) && nodes.mark_possible(NodeId{0}),
           "the test's node");
-    nodes.settle(Bytes{1}, 1);
+    nodes.settle(1);
     state().max_pfn = machine.geometry.page_size().pfn_down(memory.back().end());
     state().max_possible_pfn = state().max_low_pfn = state().max_pfn;
     state().zone_limits = {.dma = Pfn{4096},
