@@ -132,7 +132,7 @@ TEST(Processors, those_that_no_table_places_are_dealt_out) {
   EXPECT_EQ(nodes_of_processors(pc.state()), (std::vector<NodeId>(3, NodeId{0})));
   EXPECT_EQ(possible_node_count(pc.state()), 1u);
   ASSERT_TRUE(pc.state().nodes.mark_possible(NodeId{5}));
-  pc.state().nodes.settle(Bytes{1}, 3);
+  pc.state().nodes.settle(3);
   EXPECT_EQ(possible_node_count(pc.state()), 6u);
 }
 

@@ -3,6 +3,7 @@
 namespace quarry::boot {
 namespace {
 
+constexpr unsigned kShift16K = 14, kShift64K = 16;
 constexpr std::uint64_t kKib = 1u << 10, kMib = 1u << 20, kGib = 1u << 30;
 
 template <class... Sizes>
@@ -11,9 +12,8 @@ constexpr HugepageSizes made(std::uint64_t usual, Sizes... sizes) noexcept {
 }
 
 HugepageSizes arm64_sizes(unsigned page_shift) noexcept {
-  constexpr unsigned k16K = 14, k64K = 16;
-  if (page_shift == k64K) return made(512 * kMib, 2 * kMib, 512 * kMib, 16 * kGib);
-  if (page_shift == k16K) return made(32 * kMib, 2 * kMib, 32 * kMib, kGib);
+  if (page_shift == kShift64K) return made(512 * kMib, 2 * kMib, 512 * kMib, 16 * kGib);
+  if (page_shift == kShift16K) return made(32 * kMib, 2 * kMib, 32 * kMib, kGib);
   return made(2 * kMib, 64 * kKib, 2 * kMib, 32 * kMib, kGib);
 }
 

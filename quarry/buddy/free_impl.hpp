@@ -79,7 +79,7 @@ Misuse PageAllocator<G, W, Policy, C>::misuse_of(Pfn page, Order order) const no
   }
   const Descriptor& block = map_->at(start.value());
   switch (block.state()) {
-    case page::State::free: return Misuse::double_free;
+    case page::State::free:
     case page::State::per_cpu: return Misuse::double_free;
     case page::State::reserved: return Misuse::reserved_page;
     case page::State::allocated:
