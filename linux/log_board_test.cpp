@@ -99,6 +99,17 @@ constexpr std::string_view kOldest =
 
 }  // namespace
 
+TEST(TreeWriter, names_that_no_node_may_have_are_mended) {
+  TreeWriter tree;
+  tree.number("#address-cells", 2).number("#size-cells", 2);
+  const PhysRange bank{PhysAddr{0x40000000}, PhysAddr{0x50000000}};
+  tree.begin("memory@40000000").text("device_type", "memory").ranges("reg", std::span{&bank, 1}).end();
+  tree.begin(std::string_view{"a\0b/c", 5}).end();
+  const auto facts = read_tree_facts(tree.finish(), "made");
+  ASSERT_TRUE(facts);
+  EXPECT_TRUE(facts->has_memory);
+}
+
 TEST(LogBoard, ranges_of_a_node_that_touch_are_one_bank) {
   const LogBoard board = board_of(kArm64);
   ASSERT_EQ(board.banks.size(), 1u);

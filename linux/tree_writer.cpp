@@ -21,11 +21,20 @@ void put_padded(std::string& into, std::string_view bytes) {
   into.append((4 - bytes.size() % 4) % 4, '\0');
 }
 
+bool may_name_a_node(char letter) {
+  const auto in = [letter](char first, char last) { return first <= letter && letter <= last; };
+  return in('0', '9') || in('a', 'z') || in('A', 'Z') ||
+         std::string_view{",._+-@"}.find(letter) != std::string_view::npos;
+}
+
 }  // namespace
 
 TreeWriter& TreeWriter::begin(std::string_view name) {
   put(structure_, kBegin);
-  put_padded(structure_, std::string{name} + '\0');
+  std::string letters{name};
+  for (char& letter : letters)
+    if (!may_name_a_node(letter)) letter = '_';
+  put_padded(structure_, letters + '\0');
   return *this;
 }
 

@@ -25,6 +25,7 @@ class TreeWriter {
  public:
   TreeWriter() { begin(""); }
 
+  // What may not stand in a node's name becomes '_'.
   TreeWriter& begin(std::string_view name);
   TreeWriter& end();
   TreeWriter& flag(std::string_view name) { return property(name, {}); }

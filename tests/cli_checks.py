@@ -32,9 +32,11 @@ def machine_problem(machine, *options):
         lines = open(events.name, encoding="utf-8").read()
     if j.get("schema") != "quarry.boot/1":
         return "no quarry.boot/1"
-    schema = dict(SCHEMA, linux_bugs=LINUX_BUGS) if "linux_bugs" in j else dict(SCHEMA)
+    schema = dict(SCHEMA)
     if "bootmem" in options:
         schema["bootmem"] = BOOTMEM
+    if "linux_bugs" in j:
+        schema["linux_bugs"] = LINUX_BUGS
     return (mismatch(j, schema) or (bootmem_problem(j) if "bootmem" in options else None) or ledger_problem(j)
             or nodes_problem(j) or owners_problem(j) or replay_problem(j, lines) or timeline_problem(j))
 

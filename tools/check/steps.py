@@ -119,6 +119,7 @@ def fuzz(name, preset, seconds, *options):
             subprocess.run(["rm", "-rf", corpus], check=True)  # a fixed seed wants a fixed beginning
         corpus.mkdir(exist_ok=True)
         said = job.run(*fixed_addresses(), f"build/{preset}/fuzz_{name}", f"-max_total_time={seconds}", "-timeout=20",
+                       "-error_exitcode=1",  # not libFuzzer's 77, which says "skipped" here
                        "-rss_limit_mb=3072", f"-artifact_prefix={kept}/", *options, *words, corpus, *seeds)
         done = next((line for line in reversed(said) if re.match(r"#\d+\s+DONE", line)), "")
         runs, cover = re.search(r"#(\d+)", done), re.search(r"cov: (\d+)", done)
