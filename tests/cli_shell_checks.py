@@ -1,4 +1,5 @@
 """quarry shell: scripts through a pipe, and a person at a terminal."""
+import contextlib
 import os
 import re
 import select
@@ -176,12 +177,14 @@ def check_person():
     types(b"\x15step on\n", b"every step is told")
     types(b"\x1b[A\x1b[A\n", b"\x1b[1mhand out")  # the request again, painted
     types(b"\x15why\n", b"nothing was refused yet")
-    os.write(master, b"\x15\x04")
-    try:
-        status = child.wait(timeout=20)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        status = "none"
+    read_until(master, b"quarry> ")  # until then the terminal may still be in another mode, and eat the key
+    status, end = "none", time.time() + 20
+    while status == "none" and time.time() < end:
+        with contextlib.suppress(OSError):  # it may have ended a moment ago
+            os.write(master, b"\x15\x04")
+        read_until(master, b"nothing more", 0.5)
+        status = "none" if child.poll() is None else child.returncode
+    child.kill()
     problem = problem or ("" if status == 0 else f"exit status {status}")
     os.close(master)
     report("a person at a terminal", problem)
