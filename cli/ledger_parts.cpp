@@ -1,6 +1,5 @@
 #include "cli/ledger_parts.hpp"
 
-#include <algorithm>
 
 #include "cli/text.hpp"
 
@@ -12,11 +11,6 @@ PhysRange whole_pages(PhysRange range, PageSize page) {
   const PfnRange pages = PfnRange::inside(range, page);
   if (pages.empty()) return {range.begin(), range.begin()};
   return {page.address_of(pages.begin()), page.address_of(pages.end())};
-}
-
-PhysRange intersection(PhysRange a, PhysRange b) {
-  const PhysAddr begin = std::max(a.begin(), b.begin()), end = std::min(a.end(), b.end());
-  return begin < end ? PhysRange{begin, end} : PhysRange{begin, begin};
 }
 
 // What no whole page can be made of.

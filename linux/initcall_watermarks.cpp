@@ -1,6 +1,5 @@
 #include "linux/initcall_watermarks.hpp"
 
-#include <algorithm>
 #include <array>
 
 #include "quarry/early/memblock.hpp"
@@ -49,11 +48,6 @@ void take_reserves(const std::vector<ManagedZone>& zones, std::vector<ZoneMarks>
   }
 }
 
-std::uint64_t common(PfnRange a, PfnRange b) {
-  const Pfn begin = std::max(a.begin(), b.begin()), end = std::min(a.end(), b.end());
-  return begin < end ? (end - begin).raw : 0;
-}
-
 // Whole pages of a range that lie in the zone and are memory.
 PageCount pages_in(const memory::EarlySystem& early, const zones::Zone& zone, PhysRange range) {
   const PageSize page = early.machine().geometry.page_size();
@@ -62,8 +56,7 @@ PageCount pages_in(const memory::EarlySystem& early, const zones::Zone& zone, Ph
   for (const early::Region& region : early.memblock().memory().view()) {
     if (early.machine().limits.has_numa && region.node != zone.node) continue;
     const PfnRange memory = PfnRange::inside(region.range(), page);
-    const Pfn begin = std::max(pages.begin(), memory.begin()), end = std::min(pages.end(), memory.end());
-    if (begin < end) sum.raw += common({begin, end}, span);
+    sum.raw += intersection(intersection(pages, memory), span).size().raw;
   }
   return sum;
 }
@@ -85,7 +78,7 @@ std::vector<ManagedZone> managed_zones(const memory::EarlySystem& early) {
     PageCount pages;
     for (const early::MemoryRange& free : early.memblock().free_ranges())
       if (!has_numa || free.node == zone.node)
-        pages.raw += common(PfnRange::inside(free.range, page), zone.span());
+        pages.raw += intersection(PfnRange::inside(free.range, page), zone.span()).size().raw;
     for (const boot::CmaArea& area : early.state().cma) pages.raw += pages_in(early, zone, area.range).raw;
     // What only the boot needed comes back before initcalls, gigantic pages count from among them on.
     PageCount used;

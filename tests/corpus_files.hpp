@@ -17,13 +17,22 @@
 
 namespace quarry::corpus {
 
-// The folders of the cases that have `file`, in order of their names.
-inline std::vector<std::filesystem::path> cases_with(std::string_view file) {
+// The folders of the cases below `place` whose names begin so, in order of their names.
+inline std::vector<std::filesystem::path> cases_in(const std::filesystem::path& place,
+                                                   std::string_view begin = {}) {
   std::vector<std::filesystem::path> found;
-  for (const auto& entry : std::filesystem::directory_iterator{QUARRY_CORPUS})
-    if (std::filesystem::exists(entry.path() / "case.json") && std::filesystem::exists(entry.path() / file))
+  for (const auto& entry : std::filesystem::directory_iterator{place})
+    if (std::filesystem::is_regular_file(entry.path() / "case.json") &&
+        entry.path().filename().string().starts_with(begin))
       found.push_back(entry.path());
   std::sort(found.begin(), found.end());
+  return found;
+}
+
+// Those recorded boots that have `file`.
+inline std::vector<std::filesystem::path> cases_with(std::string_view file) {
+  auto found = cases_in(QUARRY_CORPUS);
+  std::erase_if(found, [file](const auto& folder) { return !std::filesystem::exists(folder / file); });
   return found;
 }
 

@@ -9,9 +9,9 @@
 #include <map>
 #include <sstream>
 
-#include "cli/compare_boot.hpp"
-#include "linux/compare.hpp"
 #include "linux/file_bytes.hpp"
+#include "tests/compared_case.hpp"
+#include "tests/corpus_files.hpp"
 
 namespace quarry::lnx {
 namespace {
@@ -25,14 +25,6 @@ std::string text_file(const fs::path& path) {
 
 std::string range_text(PhysRange range) {
   return fmt::format("{:#x}-{:#x}", range.begin().raw, range.end().raw);
-}
-
-std::vector<fs::path> cases() {
-  std::vector<fs::path> found;
-  for (const auto& entry : fs::directory_iterator{QUARRY_CORPUS})
-    if (is_corpus_case(entry.path())) found.push_back(entry.path());
-  std::sort(found.begin(), found.end());
-  return found;
 }
 
 // What may differ: `where` is an architecture ("arm64") or a case, `name` the begin of a quantity's name.
@@ -62,15 +54,12 @@ TEST(LinuxAgreement, every_recorded_boot_ends_as_linux_ended_it) {
   std::map<std::string, VerdictCounts> totals;
   std::map<std::string, unsigned> boots;
   std::vector<unsigned> used(std::size(kAllowed));
-  for (const fs::path& directory : cases()) {
+  for (const fs::path& directory : corpus::cases_in(QUARRY_CORPUS)) {
     const std::string name = directory.filename().string();
     const std::string arch = name.substr(0, name.find('-'));
-    const auto machine = read_corpus_case(directory);
-    ASSERT_TRUE(machine) << machine.problem().text;
-    const auto booted = cli::boot_to_compare(*machine);
-    const Outcomes linux_has =
-        read_outcomes([&](std::string_view file) { return read_file(directory / file); });
-    const Comparison comparison = compare(booted.shown, linux_has, {.failure = booted.failure});
+    const auto compared = compare_case(directory);
+    ASSERT_TRUE(compared) << compared.problem().text;
+    const Comparison& comparison = *compared;
     for (const Quantity& quantity : comparison.quantities) {
       totals[arch].add(quantity.verdict);
       if (quantity.verdict != Verdict::differ) continue;
@@ -176,7 +165,7 @@ TEST(LinuxAgreement, removing_every_outcome_changes_no_description) {
   constexpr std::string_view input_files[] = {"case.json", "kernel.txt", "machine.dtb", "given.dtb",
                                               "srat.bin",  "slit.bin",   "madt.bin"};
   unsigned compared = 0;
-  for (const fs::path& directory : cases()) {
+  for (const fs::path& directory : corpus::cases_in(QUARRY_CORPUS)) {
     const auto all = read_corpus_case(directory);
     const FileSource inputs_only = [&](std::string_view name) -> std::optional<std::vector<std::byte>> {
       if (std::find(std::begin(input_files), std::end(input_files), name) != std::end(input_files))

@@ -17,6 +17,7 @@
 #include "linux/file_bytes.hpp"
 #include "linux/linux_allocations.hpp"
 #include "quarry/memory/early_system.hpp"
+#include "tests/corpus_files.hpp"
 
 namespace quarry::lnx {
 
@@ -34,12 +35,7 @@ inline std::string text_file(const std::filesystem::path& path) {
 inline std::string string_of(TextView text) { return {text.data(), text.size()}; }
 
 inline std::vector<std::filesystem::path> cases_of(std::string_view arch) {
-  std::vector<std::filesystem::path> found;
-  for (const auto& entry : std::filesystem::directory_iterator{QUARRY_CORPUS})
-    if (is_corpus_case(entry.path()) && entry.path().filename().string().starts_with(arch))
-      found.push_back(entry.path());
-  std::sort(found.begin(), found.end());
-  return found;
+  return corpus::cases_in(QUARRY_CORPUS, arch);
 }
 
 inline std::vector<std::filesystem::path> x86_cases() { return cases_of("x86-"); }

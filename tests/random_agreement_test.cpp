@@ -9,22 +9,13 @@
 #include <string>
 #include <vector>
 
-#include "cli/compare_boot.hpp"
-#include "linux/compare.hpp"
-#include "linux/file_bytes.hpp"
+#include "tests/compared_case.hpp"
+#include "tests/corpus_files.hpp"
 
 namespace quarry::lnx {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::vector<fs::path> random_cases() {
-  std::vector<fs::path> found;
-  for (const auto& entry : fs::directory_iterator{QUARRY_RANDOM_CASES})
-    if (is_corpus_case(entry.path())) found.push_back(entry.path());
-  std::sort(found.begin(), found.end());
-  return found;
-}
 
 // Where a device's window begins is in no description.
 bool is_told_by_nothing(const Quantity& quantity) {
@@ -34,14 +25,11 @@ bool is_told_by_nothing(const Quantity& quantity) {
 TEST(RandomAgreement, what_once_differed_agrees) {
   std::map<std::string, unsigned> boots;
   std::size_t agree = 0;
-  for (const fs::path& directory : random_cases()) {
+  for (const fs::path& directory : corpus::cases_in(QUARRY_RANDOM_CASES)) {
     const std::string name = directory.filename().string();
-    const auto machine = read_corpus_case(directory);
-    ASSERT_TRUE(machine) << machine.problem().text;
-    const auto booted = cli::boot_to_compare(*machine);
-    const Outcomes linux_has =
-        read_outcomes([&](std::string_view file) { return read_file(directory / file); });
-    const Comparison comparison = compare(booted.shown, linux_has, {.failure = booted.failure});
+    const auto compared = compare_case(directory);
+    ASSERT_TRUE(compared) << compared.problem().text;
+    const Comparison& comparison = *compared;
     for (const Quantity& quantity : comparison.quantities)
       EXPECT_TRUE(quantity.verdict != Verdict::differ || is_told_by_nothing(quantity))
           << name << ": " << quantity.kind << ", " << quantity.name << "\n  quarry " << quantity.ours

@@ -3,6 +3,7 @@
 #include "quarry/boot/arm64_steps.hpp"
 #include "quarry/boot/common_options.hpp"
 #include "quarry/boot/device_tree.hpp"
+#include "quarry/boot/initrd.hpp"
 #include "quarry/boot/reserved_memory.hpp"
 #include "quarry/early/memblock.hpp"
 #include "quarry/firmware/fdt_memory.hpp"
@@ -62,13 +63,10 @@ Result<Done> apply_memory_limit(State& state) noexcept {
 }
 
 // An initrd that a limit cut off becomes memory again, if the linear map can still reach all of it.
-Result<Done> reserve_initrd(State& state) noexcept {
+Result<Done> reserve_reachable_initrd(State& state) noexcept {
   Initrd& initrd = state.initrd;
   if (initrd.range.empty()) return Done{};
-  const std::uint64_t page = state.machine.geometry.page_size().bytes().raw;
-  const auto end = align_up(initrd.range.end().raw, page);
-  const PhysRange pages{PhysAddr{align_down(initrd.range.begin().raw, page)},
-                        PhysAddr{end ? end.value() : UINT64_MAX}};
+  const PhysRange pages = pages_of_initrd(state);
   early::Memblock& memblock = state.memblock;
   const PhysAddr start = memblock.start_of_dram();
   const std::uint64_t size = linear_region_size(state.machine).raw;
@@ -191,7 +189,7 @@ Result<Done> memblock_init(State& state) noexcept {
   if (const auto done = apply_memory_limit(state); !done) return done;
   if (state.memblock.memory().empty())
     return state.fail(Error::not_found, "no memory is left within reach of the linear map");
-  if (const auto done = reserve_initrd(state); !done) return done;
+  if (const auto done = reserve_reachable_initrd(state); !done) return done;
   return state.memblock.reserve(state.machine.kernel.whole, "kernel image");
 }
 

@@ -5,13 +5,17 @@
 
 namespace quarry::boot {
 
+PhysRange pages_of_initrd(const State& state) noexcept {
+  const PhysRange range = state.initrd.range;
+  const std::uint64_t page = state.machine.geometry.page_size().bytes().raw;
+  const auto end = align_up(range.end().raw, page);
+  return {PhysAddr{align_down(range.begin().raw, page)}, PhysAddr{end ? end.value() : UINT64_MAX}};
+}
+
 Result<Done> reserve_initrd(State& state) noexcept {
   Initrd& initrd = state.initrd;
   if (initrd.range.empty()) return Done{};
-  const std::uint64_t page = state.machine.geometry.page_size().bytes().raw;
-  const auto end = align_up(initrd.range.end().raw, page);
-  const PhysRange pages{PhysAddr{align_down(initrd.range.begin().raw, page)},
-                        PhysAddr{end ? end.value() : UINT64_MAX}};
+  const PhysRange pages = pages_of_initrd(state);
   if (!state.memblock.is_region_memory(pages))
     initrd.why = "INITRD is not a memory region";
   else if (state.memblock.is_region_reserved(pages))

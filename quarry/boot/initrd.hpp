@@ -5,6 +5,9 @@
 
 namespace quarry::boot {
 
+// The pages that State::initrd lies in, which is not empty; up to the last byte of the address space at most.
+PhysRange pages_of_initrd(const State& state) noexcept;
+
 // Reserves the pages of State::initrd. One that is no memory, or lies over something else, is not used, and says why.
 //
 // Errors    those of Memblock, and of State::note.

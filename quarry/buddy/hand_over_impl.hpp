@@ -5,16 +5,6 @@
 
 namespace quarry::buddy {
 
-namespace detail {
-
-constexpr PfnRange common(PfnRange a, PfnRange b) noexcept {
-  const Pfn begin = a.begin() < b.begin() ? b.begin() : a.begin();
-  const Pfn end = a.end() < b.end() ? a.end() : b.end();
-  return begin < end ? PfnRange{begin, end} : PfnRange{};
-}
-
-}  // namespace detail
-
 template <Geometry G, class W, class Policy, port::Cores C>
 Result<Done> PageAllocator<G, W, Policy, C>::release(std::uint32_t zone, PfnRange pages,
                                                      Place place) noexcept {
@@ -67,7 +57,7 @@ Result<Done> PageAllocator<G, W, Policy, C>::release(PfnRange pages, Place place
       for (std::uint32_t type = 0; type < zones::kZoneTypes; ++type) {
         const std::uint32_t zone = home->first_zone + type;
         const PfnRange piece =
-            detail::common(zones::part_of(*layout_, *zones_[zone].zone, range, pages), zones_[zone].at_boot);
+            intersection(zones::part_of(*layout_, *zones_[zone].zone, range, pages), zones_[zone].at_boot);
         if (piece.empty()) continue;
         const Misuse misuse = pass == Pass::look ? release_misuse(zones_[zone], piece) : Misuse::none;
         if (misuse != Misuse::none) return refuse(piece.begin(), Order{0}, misuse);

@@ -119,7 +119,7 @@ PfnRange PageAllocator<G, W, Policy, C>::share_of([[maybe_unused]] const ZoneSta
       return plugged.value() == zone.index ? whole : share;
     for (const zones::NodeRange& range : layout_->node_ranges)
       if (range.node == zone.zone->node)
-        share = zones::around(share, detail::common(detail::common(range.span, whole), zone.at_boot));
+        share = zones::around(share, intersection(intersection(range.span, whole), zone.at_boot));
   }
   return share;
 }

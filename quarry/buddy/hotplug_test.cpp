@@ -1,7 +1,7 @@
 #include "quarry/zones/hotplug.hpp"
 
+#include "quarry/base/test_geometries.hpp"
 #include "quarry/buddy/test_owners.hpp"
-#include "tests/test.hpp"
 
 namespace quarry::buddy {
 
@@ -51,15 +51,6 @@ struct Plugged : TestMachine<G, NoObserver, Policy> {
 };
 
 }  // namespace
-
-#define TEST_ON_SPARSE(name)               \
-  template <::quarry::Geometry G>          \
-  static void name();                      \
-  TEST(name##_4k) { name<k4KSparse>(); }   \
-  TEST(name##_16k) { name<k16KSparse>(); } \
-  TEST(name##_64k) { name<k64KSparse>(); } \
-  template <::quarry::Geometry G>          \
-  static void name()
 
 TEST_ON_SPARSE(a_section_that_comes_online_grows_the_zone_and_serves) {
   Plugged<G> machine;

@@ -1,6 +1,6 @@
 #include "quarry/buddy/watermark.hpp"
 
-#include "quarry/base/bits.hpp"
+#include "quarry/base/divide.hpp"
 
 namespace quarry::buddy {
 
@@ -18,9 +18,9 @@ constexpr std::uint64_t clamp(std::uint64_t value, std::uint64_t low, std::uint6
 
 // a * b / divisor without overflow where a / divisor * b fits.
 std::uint64_t scaled(std::uint64_t a, std::uint64_t b, std::uint64_t divisor) noexcept {
-  const std::uint64_t whole = quotient(a, divisor);
+  const std::uint64_t whole = divide(a, divisor);
   const std::uint64_t rest = a - whole * divisor;
-  return whole * b + quotient(rest * b, divisor);
+  return whole * b + divide(rest * b, divisor);
 }
 
 }  // namespace
@@ -34,18 +34,6 @@ std::uint64_t square_root(std::uint64_t value) noexcept {
   return root;
 }
 
-std::uint64_t quotient(std::uint64_t dividend, std::uint64_t divisor) noexcept {
-  check(divisor != 0, "division by zero");
-  if (dividend < divisor) return 0;
-  std::uint64_t result = 0, rest = dividend;
-  for (unsigned by = count_leading_zeros(divisor) - count_leading_zeros(dividend) + 1; by-- > 0;)
-    if (rest >= divisor << by) {
-      rest -= divisor << by;
-      result |= std::uint64_t{1} << by;
-    }
-  return result;
-}
-
 std::uint64_t min_free_kbytes(PageCount lowmem, PageSize page) noexcept {
   const std::uint64_t kbytes = page.bytes_in(lowmem).raw >> 10;
   return clamp(square_root(kbytes << 4), kMinFreeKbytesFloor, kMinFreeKbytesCeiling);
@@ -55,7 +43,7 @@ std::uint64_t recommended_min_free_kbytes(std::uint64_t current, PageCount lowme
                                           const Geometry& geometry) noexcept {
   const std::uint64_t each = geometry.pageblock_order().pages().raw * zones;
   const std::uint64_t wanted = each * 2 + each * page::kOrdinaryTypes * page::kOrdinaryTypes;
-  const std::uint64_t most = quotient(lowmem.raw, 20);
+  const std::uint64_t most = divide(lowmem.raw, 20);
   const std::uint64_t pages = wanted < most ? wanted : most;
   const std::uint64_t kbytes = geometry.page_size().bytes_in(PageCount{pages}).raw >> 10;
   return kbytes > current ? kbytes : current;
@@ -64,7 +52,7 @@ std::uint64_t recommended_min_free_kbytes(std::uint64_t current, PageCount lowme
 Watermarks watermarks_of(PageCount managed, Memory memory, PageCount lowmem, std::uint64_t min_free_kbytes,
                          PageSize page, const WatermarkConfig& config) noexcept {
   const std::uint64_t all = min_free_kbytes >> (page.shift() - 10);
-  const std::uint64_t share = lowmem.raw == 0 ? 0 : quotient(all * managed.raw, lowmem.raw);
+  const std::uint64_t share = lowmem.raw == 0 ? 0 : divide(all * managed.raw, lowmem.raw);
   const std::uint64_t min =
       memory == Memory::high ? clamp(managed.raw >> 10, kSwapClusterMax, kHighMemoryMax) : share;
   const std::uint64_t scale = scaled(managed.raw, config.scale_per_10000, 10000);
@@ -79,7 +67,7 @@ PageCount lowmem_reserve(std::span<const PageCount, zones::kZoneTypes> managed, 
   if (requested <= lower || ratio == 0 || managed[from].raw == 0) return PageCount{0};
   std::uint64_t above = 0;
   for (unsigned type = from + 1; type <= static_cast<unsigned>(requested); ++type) above += managed[type].raw;
-  return PageCount{quotient(above, ratio)};
+  return PageCount{divide(above, ratio)};
 }
 
 }  // namespace quarry::buddy

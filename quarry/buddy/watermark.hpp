@@ -29,8 +29,6 @@ struct WatermarkConfig {
 
 // The square root, rounded down.
 std::uint64_t square_root(std::uint64_t value) noexcept;
-// `divisor` is not 0. Shifts and subtracts: for cold code on machines that cannot divide 64 bits.
-std::uint64_t quotient(std::uint64_t dividend, std::uint64_t divisor) noexcept;
 
 // What min_free_kbytes is at boot: sqrt(16 * lowmem), within 128 and 262,144.
 //

@@ -7,19 +7,6 @@ namespace quarry::buddy {
 
 using zones::ZoneType;
 
-TEST(quotient_divides_as_the_machine_does) {
-  constexpr std::uint32_t dividends[] = {0, 1, 9, 255, 256, 65537, 4000000000};
-  constexpr std::uint32_t divisors[] = {1, 3, 10, 256, 65536, 4294967295};
-  for (const std::uint32_t a : dividends)
-    for (const std::uint32_t b : divisors) {
-      const std::uint64_t q = quotient(a, b);  // as `/` would say, which calls libgcc on arm
-      expect(q * b <= a && a - q * b < b);
-    }
-  expect_equal(quotient(UINT64_MAX, 1), UINT64_MAX);
-  expect_equal(quotient(UINT64_MAX, UINT64_MAX), 1u);
-  expect_equal(quotient(UINT64_MAX, std::uint64_t{1} << 63), 1u);
-}
-
 TEST(square_root_rounds_down) {
   expect_equal(square_root(0), 0u);
   expect_equal(square_root(15), 3u);

@@ -46,11 +46,8 @@ Result<PageCount> release_free_memory(EarlySystem& early, Allocator& allocator,
   const PageSize page = early.machine().geometry.page_size();
   PageCount total;
   for (const early::MemoryRange& free : early.memblock().free_ranges()) {
-    const PfnRange whole = PfnRange::inside(free.range, page);
-    const Pfn begin = whole.begin() < window.begin() ? window.begin() : whole.begin();
-    const Pfn end = whole.end() < window.end() ? whole.end() : window.end();
-    if (end <= begin) continue;
-    const PfnRange pages{begin, end};
+    const PfnRange pages = intersection(PfnRange::inside(free.range, page), window);
+    if (pages.empty()) continue;
     if (auto released = allocator.release(pages); !released) return released.error();
     total = PageCount{total.raw + pages.size().raw};
   }
@@ -94,7 +91,7 @@ Result<Done> release_high_memory(EarlySystem& early, Allocator& allocator, HandO
 // The zone of a frame: spans of nodes may interleave, so the frame's node counts as well.
 //
 // Errors    not_found: it lies in no zone.
-// Cost      O(zones).
+// Cost      O(node ranges + zones).
 template <class Allocator>
 Result<std::uint32_t> zone_of(const zones::Layout& layout, Allocator& allocator, Pfn page) noexcept {
   const NodeId node = allocator.map().node_of(page);

@@ -1,6 +1,7 @@
 #include "quarry/numa/fake.hpp"
 
 #include "quarry/base/bits.hpp"
+#include "quarry/base/divide.hpp"
 #include "quarry/numa/meminfo.hpp"
 
 namespace quarry::numa {
@@ -8,22 +9,6 @@ namespace {
 
 constexpr std::uint64_t kDma32End = std::uint64_t{1} << 32;
 constexpr std::uint64_t kUnit = kFakeNodeSize.raw;
-
-// Long division: the library never divides 64-bit numbers, which on arm would be a call.
-constexpr std::uint64_t quotient(std::uint64_t value, std::uint64_t by) noexcept {
-  check(by != 0, "division by zero");
-  std::uint64_t rest = 0;
-  std::uint64_t answer = 0;
-  for (unsigned bit = 64; bit-- > 0;) {
-    const bool carry = (rest >> 63) != 0;
-    rest = (rest << 1) | ((value >> bit) & 1);
-    if (!carry && rest < by) continue;
-    rest -= by;
-    answer |= std::uint64_t{1} << bit;
-  }
-  return answer;
-}
-static_assert(quotient(100, 7) == 14 && quotient(UINT64_MAX, UINT64_MAX) == 1 && quotient(5, 9) == 0);
 
 // One attempt: what is left of the physical blocks, and the fake ones made so far.
 struct Split {
@@ -91,7 +76,7 @@ Result<Done> split_by_count(Split& split, std::uint64_t count, PhysAddr end_of_r
   if (count == 0) return refuse(split.nodes, "numa=fake= asks for no nodes");
   if (count > split.nodes.config().max_nodes) count = split.nodes.config().max_nodes;
   const unsigned shift = split.nodes.config().page.shift();
-  std::uint64_t size = quotient(split.held(0, end_of_ram.raw) >> shift, count) << shift;
+  std::uint64_t size = divide(split.held(0, end_of_ram.raw) >> shift, count) << shift;
   const std::uint64_t big = ((size & (kUnit - 1)) * count) >> count_trailing_zeros(kUnit);
   size = align_down(size, kUnit);
   if (size == 0) return refuse(split.nodes, "not enough memory for each fake node");
@@ -132,7 +117,7 @@ Result<std::size_t> split_each(Split& split, std::uint64_t count, std::size_t fi
   }
   const Block physical = split.left[0];
   const unsigned shift = split.nodes.config().page.shift();
-  std::uint64_t size = quotient(physical.range.size().raw >> shift, count) << shift;
+  std::uint64_t size = divide(physical.range.size().raw >> shift, count) << shift;
   const std::uint64_t least = align_down((size < kUnit ? kUnit : size) + kUnit - 1, kUnit);
   size = align_down(size < least ? least : size, kUnit);
   std::size_t node = first;
@@ -165,7 +150,7 @@ Result<Done> split_by_size(Split& split, std::uint64_t size, PhysAddr end_of_ram
   if (size == 0) return refuse(split.nodes, "numa=fake= asks for nodes of no size");
   const std::size_t max_nodes = split.nodes.config().max_nodes;
   const unsigned shift = split.nodes.config().page.shift();
-  std::uint64_t least = quotient(split.held(0, end_of_ram.raw) >> shift, max_nodes) << shift;
+  std::uint64_t least = divide(split.held(0, end_of_ram.raw) >> shift, max_nodes) << shift;
   least = align_down((least < kUnit ? kUnit : least) + kUnit - 1, kUnit);
   size = align_down(size < least ? least : size, kUnit);
   std::size_t next = 0;

@@ -1,7 +1,7 @@
 #include "quarry/base/geometries.hpp"
+#include "quarry/base/test_geometries.hpp"
 #include "quarry/page/memory_map.hpp"
 #include "quarry/page/test_source.hpp"
-#include "tests/test.hpp"
 
 namespace quarry::page {
 
@@ -31,15 +31,6 @@ struct Place {
 };
 
 }  // namespace
-
-#define TEST_ON_SPARSE(name)               \
-  template <::quarry::Geometry G>          \
-  static void name();                      \
-  TEST(name##_4k) { name<k4KSparse>(); }   \
-  TEST(name##_16k) { name<k16KSparse>(); } \
-  TEST(name##_64k) { name<k64KSparse>(); } \
-  template <::quarry::Geometry G>          \
-  static void name()
 
 TEST_ON_SPARSE(sections_come_and_go) {
   using P = Place<G>;

@@ -13,12 +13,6 @@ constexpr ZoneType type_of(std::size_t index) noexcept { return static_cast<Zone
 
 constexpr Pfn clamp(Pfn at, Pfn low, Pfn high) noexcept { return at < low ? low : at > high ? high : at; }
 
-constexpr PfnRange intersection(PfnRange a, PfnRange b) noexcept {
-  const Pfn begin = a.begin() < b.begin() ? b.begin() : a.begin();
-  const Pfn end = a.end() < b.end() ? a.end() : b.end();
-  return begin < end ? PfnRange{begin, end} : PfnRange{};
-}
-
 std::size_t index_of(std::span<const Node> nodes, NodeId id) noexcept {
   std::size_t low = 0, high = nodes.size();
   while (low < high) {
@@ -220,8 +214,9 @@ Result<Layout> lay_out(const Input& input, Arena& arena) noexcept {
 
 PfnRange part_of(const Layout& layout, const Zone& zone, const NodeRange& range, PfnRange pages) noexcept {
   const PfnRange part = intersection(intersection(range.span, pages), zone.span());
+  if (!layout.keeps_mirrored || part.empty()) return part;
   const std::size_t at = index_of(layout.nodes, zone.node);
-  if (!layout.keeps_mirrored || part.empty() || at == layout.nodes.size()) return part;
+  if (at == layout.nodes.size()) return part;
   const Zone& movable = layout.zones[layout.nodes[at].first_zone + kMovable];
   if (movable.span().empty()) return part;
   if (zone.type == ZoneType::movable) return range.is_mirrored ? PfnRange{} : part;
