@@ -19,7 +19,8 @@ enum class MemoryType : std::uint8_t {
 struct Access {
   bool write = false;
   bool execute = false;
-  bool user = false;  // user programs too; the kernel then may not execute. Kernel mappings are global, these not
+  bool user =
+      false;  // user programs too; the kernel then may not execute. Kernel mappings are global, these not
   MemoryType type = MemoryType::normal;
   friend constexpr bool operator==(const Access&, const Access&) noexcept = default;
 };

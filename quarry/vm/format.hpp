@@ -19,22 +19,23 @@ namespace quarry::vm {
 // Laws: 0 is absent, and so is every entry whose lowest bit is clear, whatever the others say; a leaf's entry
 // read back is the leaf that was written.
 template <class F>
-concept TableFormat = requires(std::uint64_t entry, unsigned level, PhysAddr at, Access access, VirtAddr virt) {
-  { F::kPageShift } -> std::convertible_to<unsigned>;
-  { F::kVirtBits } -> std::convertible_to<unsigned>;     // of an address that tables translate
-  { F::kPhysBits } -> std::convertible_to<unsigned>;     // that an entry has room for
-  { F::kHighestLeaf } -> std::convertible_to<unsigned>;  // the highest level whose entries may be pages
-  { F::kOptional } -> std::convertible_to<std::uint64_t>;  // bits that a processor may not have
-  // Whether an entry in force must become absent, and be forgotten, before another takes its place.
-  { F::kBreaksBeforeMaking } -> std::convertible_to<bool>;
-  { F::translates(virt) } noexcept -> std::same_as<bool>;  // the address is of this tree, sign and all
-  { F::is_present(entry) } noexcept -> std::same_as<bool>;
-  { F::is_leaf(entry, level) } noexcept -> std::same_as<bool>;       // of a present one
-  { F::address_in(entry, level) } noexcept -> std::same_as<PhysAddr>;  // of a page or of a table
-  { F::table_at(at) } noexcept -> std::same_as<std::uint64_t>;
-  { F::leaf_at(at, level, access) } noexcept -> std::same_as<std::uint64_t>;
-  { F::access_of(entry, level) } noexcept -> std::same_as<Access>;
-};
+concept TableFormat =
+    requires(std::uint64_t entry, unsigned level, PhysAddr at, Access access, VirtAddr virt) {
+      { F::kPageShift } -> std::convertible_to<unsigned>;
+      { F::kVirtBits } -> std::convertible_to<unsigned>;       // of an address that tables translate
+      { F::kPhysBits } -> std::convertible_to<unsigned>;       // that an entry has room for
+      { F::kHighestLeaf } -> std::convertible_to<unsigned>;    // the highest level whose entries may be pages
+      { F::kOptional } -> std::convertible_to<std::uint64_t>;  // bits that a processor may not have
+      // Whether an entry in force must become absent, and be forgotten, before another takes its place.
+      { F::kBreaksBeforeMaking } -> std::convertible_to<bool>;
+      { F::translates(virt) } noexcept -> std::same_as<bool>;  // the address is of this tree, sign and all
+      { F::is_present(entry) } noexcept -> std::same_as<bool>;
+      { F::is_leaf(entry, level) } noexcept -> std::same_as<bool>;         // of a present one
+      { F::address_in(entry, level) } noexcept -> std::same_as<PhysAddr>;  // of a page or of a table
+      { F::table_at(at) } noexcept -> std::same_as<std::uint64_t>;
+      { F::leaf_at(at, level, access) } noexcept -> std::same_as<std::uint64_t>;
+      { F::access_of(entry, level) } noexcept -> std::same_as<Access>;
+    };
 
 // What follows from a format's numbers.
 template <TableFormat F>

@@ -131,16 +131,24 @@ class PageTable {
   // What becomes of pages, and the offsets whose translation changed.
   struct Change {
     std::optional<Access> access;  // none: they end
-    Span changed;
-    VirtAddr base;  // of offset 0, modulo 2^64
+    VirtAddr base;                 // of offset 0, modulo 2^64
+    Span changed;                  // begins after it ends: nothing did yet
     Chain spare{};
     Chain emptied{};
+
+    void add(Span span) noexcept {
+      if (span.begin < changed.begin) changed.begin = span.begin;
+      if (changed.end < span.end) changed.end = span.end;
+    }
+    VirtRange range_of(Span span) const noexcept {
+      return {VirtAddr{base.raw + span.begin}, VirtAddr{base.raw + span.end}};
+    }
   };
 
-  PageTable(P platform, TablePages pages, Walkers walkers, Processor processor, PhysAddr root) noexcept;
+  PageTable(P platform, TablePages pages, Walkers walkers, Processor processor) noexcept;
   static unsigned highest_leaf_of(Processor processor) noexcept;
 
-  // page_table_impl.hpp: tables and entries
+  // page_table_impl.hpp
   static Entry load(const Entry* entry) noexcept { return __atomic_load_n(entry, __ATOMIC_RELAXED); }
   // What was written before is seen by who sees this.
   static void store(Entry* entry, Entry value) noexcept { __atomic_store_n(entry, value, __ATOMIC_RELEASE); }
@@ -161,7 +169,8 @@ class PageTable {
   bool fits(const Part& part, PhysAddr to) const noexcept;
   Result<std::uint64_t> plan_map(const Entry* table, unsigned level, Span span,
                                  const NewMapping& mapping) const noexcept;
-  void make_entries(Entry* table, unsigned level, Span span, const NewMapping& mapping, Chain& spare) noexcept;
+  void make_entries(Entry* table, unsigned level, Span span, const NewMapping& mapping,
+                    Chain& spare) noexcept;
 
   // page_table_change_impl.hpp
   Result<Done> change(VirtRange range, std::optional<Access> access) noexcept;
@@ -169,14 +178,16 @@ class PageTable {
                                     const std::optional<Access>& access) const noexcept;
   static std::uint64_t tables_to_split(const Part& part) noexcept;
   void change_entries(Entry* table, unsigned level, Span span, Change& change) noexcept;
+  void change_leaf(Entry* entry, const Part& part, Change& change) noexcept;
   void change_below(Entry* entry, const Part& part, Change& change) noexcept;
   void split(Entry* entry, const Part& part, Change& change) noexcept;
+  void break_entry(Entry* entry, Span span, const Change& change) noexcept;
 
   // page_table_audit_impl.hpp
   void give_back_below(Entry* table, unsigned level, Chain& chain) noexcept;
   TableFinding audit_table(const Entry* table, unsigned level, std::uint64_t offset,
                            std::uint64_t& tables) const noexcept;
-  TableLaw law_of_leaf(Entry entry, unsigned level) const noexcept;
+  TableLaw law_of(Entry entry, unsigned level) const noexcept;
 
   [[no_unique_address]] mutable P platform_;
   TablePages pages_;
@@ -185,7 +196,7 @@ class PageTable {
   unsigned phys_bits_;
   Entry kept_bits_;
   PhysAddr root_;
-  std::uint64_t tables_;  // law: the root and those below; 0: released, or moved from
+  std::uint64_t tables_ = 0;  // law: the root and those below; 0: released, or moved from
 };
 
 }  // namespace quarry::vm
