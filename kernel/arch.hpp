@@ -4,6 +4,7 @@
 //
 //     inline constexpr std::uint64_t kDirectMap;    physical address 0 is seen here, before and after use_tables()
 //     inline constexpr TextView kName;              "x86_64" "aarch64"
+//     using TableFormat = ...;                      of quarry/vm: the tree that has kDirectMap and all of mappings()
 //     using IrqState = ...;                         interrupts as they were
 //     IrqState disable_interrupts() noexcept;       returns how they were
 //     void restore_interrupts(IrqState) noexcept;
@@ -43,7 +44,7 @@ struct BootInfo {
 // How many bytes of boot storage a machine wants, by what firmware lists.
 struct FirmwareCounts {
   std::size_t map_entries = 0;  // memory map, or memory and reserved-memory nodes of a tree
-  std::size_t affinities = 0;
+  std::size_t nodes = 1;        // at most: memory affinities, or nodes that a tree or a SLIT names
   std::size_t cores = 1;
 };
 quarry::Bytes boot_storage_size(const FirmwareCounts& counts) noexcept;
@@ -52,8 +53,9 @@ quarry::Bytes boot_storage_size(const FirmwareCounts& counts) noexcept;
 [[noreturn]] void main(const BootInfo& info) noexcept;
 // An inter-processor interrupt arrived on this core; called by its handler, interrupts disabled.
 void asked(unsigned core) noexcept;
-// An exception that nobody expects: the architecture has printed what it is and its registers. Prints the frames
-// from `frame` on (frame pointers), stops the other cores and powers off.
+// The end of an exception that nobody expects. The architecture has called begin_panic() of kernel/panic.hpp and printed
+// what it is and its registers. Prints the frames from `frame` on (frame pointers: caller's frame, return address), and
+// powers off with status 1.
 [[noreturn]] void stop(const void* frame) noexcept;
 
 namespace arch {
