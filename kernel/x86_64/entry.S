@@ -25,8 +25,14 @@
     .globl pvh_entry
 pvh_entry:
     cld
-    movl $boot_stack_end, %esp
     movl %ebx, %edi             /* first argument, kept */
+    movl $0x51554152, %eax      /* where there is no RAM, nothing is kept */
+    movl %eax, image_end - 4
+    wbinvd
+    cmpl %eax, image_end - 4
+    jne too_little_memory
+    movl $0, image_end - 4
+    movl $boot_stack_end, %esp
 
     movl $LARGE_PAGE, %eax      /* boot_pages: 2048 entries of 2 MiB */
     movl $boot_pages, %ecx
@@ -46,6 +52,21 @@ pvh_entry:
 
     call enter_long_mode
     ljmp $8, $start_64
+
+too_little_memory:
+    movl $too_little_words, %esi
+    movw $0x3f8, %dx            /* COM1, as the BIOS left it; QEMU's never makes one wait */
+1:  lodsb
+    testb %al, %al
+    jz 2f
+    outb %al, %dx
+    jmp 1b
+2:  movw $0xf4, %dx             /* as power_off(1) */
+    movb $1, %al
+    outb %al, %dx
+3:  cli
+    hlt
+    jmp 3b
 
 /* Turns paging on with the boot tables; uses eax, ecx, edx. */
     .globl enter_long_mode
@@ -77,6 +98,8 @@ start_64:
     ud2
 
     .section .rodata
+too_little_words:
+    .asciz "quarry: this machine has less memory than the kernel's image takes: give it more (-m)\r\n"
     .balign 8
     .globl boot_gdt_pointer
 boot_gdt:
@@ -92,7 +115,7 @@ boot_root:      .skip 4096
 boot_gigabytes: .skip 4096
 boot_pages:     .skip 4 * 4096
     .globl boot_stack, boot_stack_end
-boot_stack:     .skip 256 * 1024
+boot_stack:     .skip 1024 * 1024   /* unit tests keep whole machines on it */
 boot_stack_end:
 
     .section .note.GNU-stack, "", @progbits
