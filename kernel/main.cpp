@@ -2,9 +2,12 @@
 #include "kernel/arch.hpp"
 #include "kernel/console.hpp"
 #include "kernel/cores.hpp"
+#include "kernel/crash.hpp"
 #include "kernel/direct_map.hpp"
+#include "kernel/faults.hpp"
 #include "kernel/options.hpp"
 #include "kernel/report.hpp"
+#include "kernel/stress.hpp"
 #include "kernel/unit_tests.hpp"
 #include "quarry/memory/exercise.hpp"
 #include "quarry/memory/metadata.hpp"
@@ -16,6 +19,8 @@ namespace memory = quarry::memory;
 using quarry::TextView;
 
 namespace {
+
+constexpr unsigned kStressedCores = 1;
 
 // What a run of the kernel's own tests did; the last line says it.
 struct Verdict {
@@ -50,10 +55,25 @@ void exercise(const memory::Exercise& done, Verdict& verdict) noexcept {
   verdict.is_good = verdict.is_good && done.complaint.empty();
 }
 
-void test_everything(System& system, Verdict& verdict) noexcept {
+void stress_all(System& system, Verdict& verdict) noexcept {
+  Heap heap{system};
+  const StressResult result = stress(heap, kStressedCores);
+  quarry::TextSink out = console();
+  out.put("stress on ").dec(kStressedCores).put(" cores: ").dec(result.operations).put(" operations, ");
+  out.dec(result.passed_on).put(" blocks freed by others, ").dec(result.refusals).put(" refusals, ");
+  out.put(result.complaint.empty() ? TextView{"ok"} : result.complaint).put('\n');
+  verdict.operations += result.operations;
+  verdict.is_good = verdict.is_good && result.complaint.empty();
+}
+
+void test_everything(const memory::EarlySystem& early, System& system, Verdict& verdict) noexcept {
   exercise(memory::exercise_pages(system), verdict);
   exercise(memory::exercise_kmalloc(system), verdict);
   exercise(memory::exercise_cache(system), verdict);
+  stress_all(system, verdict);
+  const FaultRun faults = provoke_faults(system, early.machine());
+  verdict.faults = faults.caught;
+  verdict.is_good = verdict.is_good && faults.missed == 0;
   const TestRun run = run_unit_tests();
   console().put("unit tests: ").dec(run.passed).put(" passed, ").dec(run.failed).put(" failed\n");
   verdict.tests = run.passed;
@@ -102,10 +122,11 @@ void main(const BootInfo& info) noexcept {
   console().put("smp: ").dec(running_cores()).put(" of ").dec(arch::core_count()).put(" cores run\n");
   print_files(early, system);
 
+  crash(option_value(info.machine.command_line, "crash="));
   Verdict verdict;
   verdict.is_good = started && started.value() == arch::core_count();
   if (has_option(info.machine.command_line, "test")) {
-    test_everything(system, verdict);
+    test_everything(early, system, verdict);
     end(verdict);
   }
   end(verdict);

@@ -41,6 +41,7 @@ void wait_microseconds(unsigned count) noexcept {
 extern "C" [[noreturn]] void x86_core_main() noexcept {
   const Starting mine = starting;
   use_core_tables(*mine.tables, mine.index);
+  set_up_paging(quarry::vm::kPageAttributes);
   LocalApic::enable();
   running.store_release(mine.index);
   mine.entry(mine.index);

@@ -20,6 +20,7 @@ inline std::uint8_t in8(std::uint16_t port) noexcept {
 }
 
 enum class Msr : std::uint32_t {
+  pat = 0x277,
   apic_base = 0x1b,
   x2apic = 0x800,
   efer = 0xc000'0080,
@@ -52,6 +53,14 @@ inline std::uint64_t read_cr3() noexcept {
 }
 inline void write_cr3(std::uint64_t value) noexcept {
   asm volatile("movq %0, %%cr3" ::"r"(value) : "memory");
+}
+
+// What entries of page tables mean by memory types and by "global"; on each core, before its tables are used.
+inline void set_up_paging(std::uint64_t page_attributes) noexcept {
+  constexpr std::uint64_t global_pages = 1u << 7;
+  std::uint64_t cr4;
+  write_msr(Msr::pat, page_attributes);
+  asm volatile("movq %%cr4, %0; orq %1, %0; movq %0, %%cr4" : "=&r"(cr4) : "i"(global_pages) : "memory");
 }
 
 struct Cpuid {

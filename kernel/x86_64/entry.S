@@ -114,8 +114,10 @@ boot_gdt_pointer:
 boot_root:      .skip 4096
 boot_gigabytes: .skip 4096
 boot_pages:     .skip 4 * 4096
-    .globl boot_stack, boot_stack_end
-boot_stack:     .skip 1024 * 1024   /* unit tests keep whole machines on it */
+
+    .section .stack, "aw", @nobits
+    .balign 4096
+    .skip 1024 * 1024           /* unit tests keep whole machines on it */
 boot_stack_end:
 
     .section .note.GNU-stack, "", @progbits

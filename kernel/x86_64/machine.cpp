@@ -163,6 +163,7 @@ std::span<const std::uint32_t> apic_ids() noexcept { return cores_apic_ids; }
 extern "C" [[noreturn]] void x86_main(std::uint32_t start_info) noexcept {
   start_serial();
   use_core_tables(boot_core_tables, 0);
+  set_up_paging(quarry::vm::kPageAttributes);
   LocalApic::enable();
   main(describe_machine(seen_at<StartInfo>(start_info, 1)[0]));
 }
