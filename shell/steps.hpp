@@ -1,51 +1,57 @@
-// cli/shell_steps.hpp: single-step mode: everything that the page allocator decides, told and drawn as it happens.
+// shell/steps.hpp: single-step mode: everything that the page allocator decides, told and drawn as it happens.
 #pragma once
 
-#include <functional>
-#include <string>
-#include <utility>
-#include <vector>
-
-#include "cli/terminal.hpp"
 #include "quarry/buddy/observer.hpp"
+#include "shell/console.hpp"
 
-namespace quarry::cli {
+namespace quarry::shell {
+
+// Writes the name of a zone: "node 0 DMA32".
+struct ZoneNamer {
+  void* self = nullptr;
+  void (*put)(void* self, TextSink& out, std::uint32_t zone) noexcept = nullptr;
+};
 
 // Tells while it is on. Lines go out one by one, so that what went before a stop is there to read.
 class StepTeller {
  public:
-  using Write = std::function<void(const std::string&)>;
-  using NameZone = std::function<std::string(std::uint32_t zone)>;  // "node 0 DMA32"
-
-  void start(const TextStyle& style, Write write, NameZone name_zone);
-  void set_on(bool on) { is_on_ = on; }
-  bool is_on() const { return is_on_; }
+  // The console outlives this, or the last time that something is told.
+  void start(Console& console, ZoneNamer namer) noexcept;
+  void set_on(bool on) noexcept { is_on_ = on; }
+  bool is_on() const noexcept { return is_on_; }
   // Between two commands: what comes next is not of a batch.
-  void rest();
+  void rest() noexcept;
 
-  void allocated(Pfn page, Order order, page::MigrateType type);
-  void failed(Order order);
-  void freed(Pfn page, Order order);
-  void split(Pfn page, Order from, Order to);
-  void merged(Pfn page, Order half);
-  void fell_back(Pfn page, Order order, page::MigrateType from, page::MigrateType to);
-  void pageblock_changed(Pfn page, page::MigrateType now);
-  void brought_up(PfnRange pages);
-  void refilling(std::uint32_t zone, Order order, std::uint32_t blocks);
-  void spilling(std::uint32_t zone, PageCount pages);
-  void misused(Pfn page, Order order, buddy::Misuse misuse);
-  void kept();  // by the core that gave a block back
+  void allocated(Pfn page, Order order, page::MigrateType type) noexcept;
+  void failed(Order order) noexcept;
+  void freed(Pfn page, Order order) noexcept;
+  void split(Pfn page, Order from, Order to) noexcept;
+  void merged(Pfn page, Order half) noexcept;
+  void fell_back(Pfn page, Order order, page::MigrateType from, page::MigrateType to) noexcept;
+  void pageblock_changed(Pfn page, page::MigrateType now) noexcept;
+  void brought_up(PfnRange pages) noexcept;
+  void refilling(std::uint32_t zone, Order order, std::uint32_t blocks) noexcept;
+  void spilling(std::uint32_t zone, PageCount pages) noexcept;
+  void misused(Pfn page, Order order, buddy::Misuse misuse) noexcept;
+  void kept() noexcept;  // by the core that gave a block back
 
  private:
-  void tell(const std::string& line);
-  void tell_merges();
+  struct Merge {
+    Pfn page;
+    unsigned half = 0;
+  };
 
-  TextStyle style_;
-  Write write_;
-  NameZone name_zone_;
+  TextSink telling() noexcept;  // what waited has been told
+  void tell_merges() noexcept;
+
+  Console* console_ = nullptr;
+  ZoneNamer namer_;
+  Style style_;
   bool is_on_ = false;
   bool in_batch_ = false;
-  std::vector<std::pair<Pfn, Order>> merges_;  // of one block on its way up, told when it has arrived
+  Merge merges_
+      [Order::kCount];  // of one block on its way up, told when it has arrived; law: each half is one higher
+  unsigned merge_count_ = 0;
 };
 
 // What the page allocator holds: a handle on the teller.
@@ -88,4 +94,4 @@ struct StepWatcher : buddy::NoObserver {
 };
 static_assert(buddy::Observer<StepWatcher>);
 
-}  // namespace quarry::cli
+}  // namespace quarry::shell
