@@ -89,22 +89,37 @@ void for_each_memory(const Fdt& tree, F found) noexcept {
   }
 }
 
-FirmwareCounts count(const Fdt& tree, PhysRange tree_place) noexcept {
-  FirmwareCounts counts{.map_entries = 0, .nodes = 1, .cores = 0};
-  constexpr std::uint32_t most_nodes = 1024;
-  std::array<std::uint64_t, most_nodes / 64> named{};
+constexpr std::uint32_t kMostNodes = 1024;
+
+struct Counts {
+  FirmwareCounts shared{.map_entries = 0, .nodes = 0, .cores = 0};
+  unsigned node_ids = 1;  // one more than the highest: distances are kept for them all
+};
+
+Counts count(const Fdt& tree, PhysRange tree_place) noexcept {
+  Counts counts;
+  std::array<std::uint64_t, kMostNodes / 64> named{1};
   const auto name = [&](std::optional<std::uint32_t> id) {
-    if (id && *id < most_nodes) named[*id / 64] |= std::uint64_t{1} << *id % 64;
+    if (!id || *id >= kMostNodes) return;
+    named[*id / 64] |= std::uint64_t{1} << *id % 64;
+    if (counts.node_ids <= *id) counts.node_ids = *id + 1;
   };
-  for_each_taken(tree, tree_place, [&](PhysRange) { ++counts.map_entries; });
-  for_each_memory(tree, [&](PhysRange, const auto& memory) { ++counts.map_entries, name(memory.numa_node); });
+  for_each_taken(tree, tree_place, [&](PhysRange) { ++counts.shared.map_entries; });
+  for_each_memory(tree, [&](PhysRange, const auto& memory) {
+    ++counts.shared.map_entries;
+    name(memory.numa_node);
+  });
   if (const auto cpus = tree.find("/cpus"))
     for (const auto child : cpus->children()) name(child.number("numa-node-id"));
   if (const auto distances = quarry::firmware::distance_map(tree))
     for (std::size_t i = 0; i < distances->size(); ++i) name((*distances)[i].from), name((*distances)[i].to);
-  for (const std::uint64_t word : named) counts.nodes += quarry::popcount(word);
-  for_each_core(tree, [&](std::uint64_t) { ++counts.cores; });
+  for (const std::uint64_t word : named) counts.shared.nodes += quarry::popcount(word);
+  for_each_core(tree, [&](std::uint64_t) { ++counts.shared.cores; });
   return counts;
+}
+
+Bytes shared_storage(const Counts& counts) noexcept {
+  return Bytes{boot_storage_size(counts.shared).raw + 2 * std::uint64_t{counts.node_ids} * counts.node_ids};
 }
 
 // --- Boot storage ----------------------------------------------------------------------------------------
@@ -168,7 +183,7 @@ void start_interrupts(const Fdt& tree) noexcept {
   start_gic(gic);
 }
 
-void describe(const Fdt& tree, PhysRange tree_place, std::span<std::byte> storage, PhysRange place) noexcept {
+void describe(const Fdt& tree, PhysRange tree_place, unsigned node_ids, PhysRange place) noexcept {
   quarry::boot::Machine& machine = info.machine;
   machine.arch = quarry::boot::Arch::arm64;
   machine.geometry = quarry::k4KSparse;
@@ -177,6 +192,7 @@ void describe(const Fdt& tree, PhysRange tree_place, std::span<std::byte> storag
   machine.limits.initial_reserved_regions = 0;
   machine.limits.max_reserved_nodes = 0;
   machine.limits.phys_bits = arch::TableFormat::kPhysBits;
+  machine.limits.max_nodes = node_ids;
   machine.limits.va_bits = arch::TableFormat::kVirtBits;
   machine.limits.page_offset = arch::kDirectMap;
   machine.model = quarry::firmware::model(tree);
@@ -186,7 +202,6 @@ void describe(const Fdt& tree, PhysRange tree_place, std::span<std::byte> storag
   machine.tree_at = tree_place.begin();
   machine.kernel = image_with(place);
   machine.initrd = initrd_in(tree);
-  info.storage = storage;
   info.boot_mapped = {PhysAddr{image_place().begin().raw & ~(kGigabyte - 1)},
                       PhysAddr{(place.end().raw + kGigabyte - 1) & ~(kGigabyte - 1)}};
 }
@@ -206,9 +221,9 @@ extern "C" [[noreturn]] void aarch64_main(std::uint64_t tree_at, std::uint64_t i
   set_conduit(find_conduit(tree));
   start_interrupts(tree);
 
-  const FirmwareCounts counts = count(tree, tree_place);
-  const Bytes shared = boot_storage_size(counts);
-  const Bytes own{kPage + counts.cores * sizeof(std::uint64_t)};
+  const Counts counts = count(tree, tree_place);
+  const Bytes shared = shared_storage(counts);
+  const Bytes own{kPage + counts.shared.cores * sizeof(std::uint64_t)};
   const PhysRange place = place_storage(tree, tree_place, Bytes{own.raw + shared.raw});
   if (place.empty())
     refuse("no memory behind the kernel's image for the boot-time tables: give it more (-m)");
@@ -216,11 +231,12 @@ extern "C" [[noreturn]] void aarch64_main(std::uint64_t tree_at, std::uint64_t i
   auto* const memory = seen_at<std::byte>(place.begin());
   __builtin_memset(memory, 0, static_cast<std::size_t>(place.size().raw));
   quarry::Arena arena{{memory, static_cast<std::size_t>(own.raw)}};
-  const auto affinities = arena.take<std::uint64_t>(counts.cores);
+  const auto affinities = arena.take<std::uint64_t>(counts.shared.cores);
   if (!affinities) refuse("the processors have no room in the boot storage");
   list_cores(tree, affinities.value());
 
-  describe(tree, tree_place, {memory + own.raw, static_cast<std::size_t>(shared.raw)}, place);
+  describe(tree, tree_place, counts.node_ids, place);
+  info.storage = {memory + own.raw, static_cast<std::size_t>(shared.raw)};
   main(info);
 }
 
