@@ -78,7 +78,7 @@ SESSION = [
 
 def has_a_shell(arch):
     status, said = run(arch, typed="".join(typed for typed, _ in SESSION))
-    while (shorter := re.sub(r"[^\n\b]\b \b", "", said)) != said:  # as a terminal shows it
+    while (shorter := re.sub(r"[^\n\x08]\x08 \x08", "", said)) != said:  # as a terminal shows it
         said = shorter
     begin = said.find("quarry> ")
     for typed, answer in SESSION:
