@@ -36,3 +36,13 @@ function(quarry_kernel name)
 endfunction()
 quarry_kernel(kernel)
 quarry_kernel(kernel-tests ${kernel_tests})
+
+# What a kernel needs at the least.
+if(QUARRY_KERNEL STREQUAL "x86_64")
+  set(example "${PROJECT_SOURCE_DIR}/examples/kernel_x86_64")
+  add_executable(example-kernel ${example}/entry.S ${example}/kernel.cpp kernel/bytes.cpp)
+  target_link_libraries(example-kernel PRIVATE quarry_options quarry_lib)
+  target_link_options(example-kernel PRIVATE -nostdlib -static -no-pie "LINKER:-T,${example}/kernel.ld" LINKER:--build-id=none
+    LINKER:--no-warn-rwx-segments)
+  set_target_properties(example-kernel PROPERTIES LINK_DEPENDS "${example}/kernel.ld" SUFFIX .elf)
+endif()
