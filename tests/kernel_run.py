@@ -19,6 +19,7 @@ DEATHS = {
     "code": r"exception .*core 0",
     "stack": r"exception .*core 0",
     "check": r"panic: a promise that is broken on purpose at kernel/crash\.cpp:\d+, core 0\n  called from [0-9a-f]+ [0-9a-f]+",
+    "deaf": r"panic: cores that were deaf to interrupts stand still at ",
     "core": r"panic: a promise that another core breaks at kernel/crash\.cpp:\d+, core [1-9]\d*\n",
 }
 

@@ -211,7 +211,7 @@ void describe(const Fdt& tree, PhysRange tree_place, unsigned node_ids, PhysRang
 
 extern "C" [[noreturn]] void aarch64_main(std::uint64_t tree_at, std::uint64_t image_at) noexcept {
   set_image_place(PhysAddr{image_at});
-  asm volatile("msr daifclr, #4" ::: "memory");
+  asm volatile("msr daifclr, #5" ::: "memory");  // SError and FIQ, which mean disaster
   const auto bytes = find_tree(PhysAddr{tree_at});
   const auto read = Fdt::from(bytes);
   if (!read) refuse("the device tree is malformed");
