@@ -11,7 +11,9 @@ file(GLOB kernel_sources CONFIGURE_DEPENDS RELATIVE "${PROJECT_SOURCE_DIR}"
 quarry_sources(kernel_tests quarry _test.cpp)
 list(FILTER kernel_tests EXCLUDE REGEX "_model_test\\.cpp$")
 set_source_files_properties(${kernel_tests} PROPERTIES COMPILE_OPTIONS -O1)  # they are run once
-set_source_files_properties(kernel/bytes.cpp PROPERTIES COMPILE_OPTIONS -fno-tree-loop-distribute-patterns)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")  # clang leaves loops alone in freestanding code
+  set_source_files_properties(kernel/bytes.cpp PROPERTIES COMPILE_OPTIONS -fno-tree-loop-distribute-patterns)
+endif()
 
 set(kernel_script "${PROJECT_SOURCE_DIR}/kernel/${QUARRY_KERNEL}/kernel.ld")
 

@@ -1,17 +1,19 @@
 // kernel/lock.hpp: one core at a time, in the order in which they came.
 #pragma once
 
-#include "kernel/platform.hpp"
+#include "kernel/arch.hpp"
 #include "quarry/base/atomic.hpp"
 
 namespace kernel {
 
+// For what no interrupt handler does. Whoever waits can be interrupted, and so can the holder: it may call
+// Platform::run_on(), which a core with its interrupts disabled would never answer.
 class Lock {
  public:
-  // Holds the lock, and keeps interrupts away from this core, for as long as it lives.
+  // Holds the lock for as long as it lives.
   class Held {
    public:
-    explicit Held(Lock& lock) noexcept : lock_{lock}, guard_{Platform{}} {
+    explicit Held(Lock& lock) noexcept : lock_{lock} {
       const unsigned mine = lock_.next_.fetch_add_relaxed(1);
       while (lock_.served_.load_acquire() != mine) arch::relax();
     }
@@ -21,7 +23,6 @@ class Lock {
 
    private:
     Lock& lock_;
-    Platform::Guard guard_;
   };
 
  private:

@@ -5,6 +5,7 @@
     .quad entry
     .text
     .code32
+    .globl entry
 entry:
     movl $stack_end, %esp
     movl $0x83, %eax
