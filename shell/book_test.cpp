@@ -77,6 +77,9 @@ TEST(a_book_without_memory_says_so_and_keeps_what_it_has) {
     expect_equal(book.make_room(100'000).error(), Error::no_memory);
     expect(book.find(1).value_or(0) == 1 && book.size() == 1);
     expect(static_cast<bool>(book.make_room(100)));
+    std::uint64_t key = 2;
+    while (book.make_room(1)) book.put(key, key), ++key;
+    expect(key > 200 && book.size() == key - 1 && book.audit());
   }
   expect_equal(granted.out(), 0u);
   granted.kept_back = 0;

@@ -38,6 +38,10 @@ TEST(a_note_may_be_long_and_says_where_memory_ended) {
     expect(size_of(note) == 5 && granted.out() == taken);
     note.start().repeat('y', 20'000);
     expect(size_of(note) > 16'000 && size_of(note) < 16'500);
+    Counted counted;
+    auto sink = counted.sink();
+    note.print(sink);
+    expect(counted.last == '\n');
     note.start();
     expect(note.empty());
   }

@@ -226,6 +226,28 @@ TEST(a_shell_without_memory_refuses_and_hands_nothing_out) {
       });
 }
 
+// The first page that a fresh machine gives is the same each time.
+TEST(a_block_is_forgotten_when_it_is_taken_back) {
+  const TextView first[] = {"alloc_pages 2"};
+  const Memory memory = granted.memory();
+  TextView page;
+  on_small_machine(first, &memory, [&](Shell&, Script& script, std::uint64_t, std::uint64_t) {
+    page = script.page.view().part(0, script.page.view().find(' '));
+    expect(page.starts_with("0x"));
+  });
+  test::Page<64> free, wrong;
+  free.sink().put("free_pages ").put(page);
+  wrong.sink().put("free_pages ").put(page).put(" 1");
+  const TextView lines[] = {"alloc_pages 2", wrong.view(), "held",  free.view(),
+                            "held",          free.view(),  "drain", "audit"};
+  on_small_machine(lines, &memory, [](Shell& shell, Script& script, std::uint64_t, std::uint64_t) {
+    expect(has(script.page.view(), "  order 2, node 0 DMA, unmovable\nnothing\nevery law holds\n"));
+    expect(has(script.complaints.view(), ": wrong order\n"));
+    expect(has(script.complaints.view(), ": not handed out here; say the ORDER too\n") &&
+           shell.has_bad_lines());
+  });
+}
+
 TEST(steps_are_told_as_they_happen) {
   const TextView lines[] = {"step on", "alloc_pages 4 reclaimable", "alloc_pages 4 reclaimable", "free_all"};
   const Memory memory = granted.memory();
@@ -279,6 +301,7 @@ TEST(every_command_is_refused_or_answered_by_a_machine_that_has_nothing) {
                             "nonsense",
                             "alloc_pages 99",
                             "cpu 7",
+                            "policy now",
                             "quit"};
   Bench bench;
   expect(bench.early->run_flow() && bench.early->cut_zones());
@@ -292,7 +315,8 @@ TEST(every_command_is_refused_or_answered_by_a_machine_that_has_nothing) {
   }
   expect(script.lines.empty() && !script.page.cut && !script.complaints.cut);
   expect(has(script.complaints.view(), "nonsense: there is no such command; 'help' lists them\n"));
-  expect(has(script.complaints.view(), "ORDER 99: expected 0 to 10\nCPU 7: expected 0 to 0\n"));
+  expect(has(script.complaints.view(),
+             "ORDER 99: expected 0 to 10\nCPU 7: expected 0 to 0\npolicy: expected nothing behind it\n"));
   expect(has(script.page.view(), "  free_pages PFN [ORDER]               take a block back\n"));
   expect_equal(granted.out(), 0u);
 }
