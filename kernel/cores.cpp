@@ -44,6 +44,17 @@ void core_main(unsigned number) noexcept {
   }
 }
 
+void give(Core& core, Work work, void* self) noexcept {
+  current_work = work;
+  current_self = self;
+  core.given.store_release(core.given.load_relaxed() + 1);
+  arch::ask(core.number);
+}
+
+void wait_for(const Core& core) noexcept {
+  while (core.taken.load_acquire() != core.given.load_relaxed()) arch::relax();
+}
+
 }  // namespace
 
 PhysRange low_memory_for_startup() noexcept { return startup_memory; }
@@ -77,15 +88,16 @@ Result<unsigned> start_cores(System& system) noexcept {
 }
 
 void run_on_cores(unsigned count, Work work, void* self) noexcept {
-  current_work = work;
-  current_self = self;
-  for (unsigned i = 1; i < count; ++i) {
-    cores[i].given.store_release(cores[i].given.load_relaxed() + 1);
-    arch::ask(cores[i].number);
-  }
+  for (unsigned i = 1; i < count; ++i) give(cores[i], work, self);
   work(self, arch::this_core());
-  for (unsigned i = 1; i < count; ++i)
-    while (cores[i].taken.load_acquire() != cores[i].given.load_relaxed()) arch::relax();
+  for (unsigned i = 1; i < count; ++i) wait_for(cores[i]);
+}
+
+void run_on_core(unsigned number, Work work, void* self) noexcept {
+  if (number == arch::this_core()) return work(self, number);
+  Core& core = cores[index_of(number)];
+  give(core, work, self);
+  wait_for(core);
 }
 
 }  // namespace kernel

@@ -22,4 +22,7 @@ std::uint64_t times_asked() noexcept;
 // Runs `work(self, core)` on the first `cores` running cores, this one included, and waits for all. On core 0 only.
 void run_on_cores(unsigned cores, void (*work)(void* self, unsigned core) noexcept, void* self) noexcept;
 
+// Runs `work(self, core)` on one running core, this one or another, and waits for it. On core 0 only.
+void run_on_core(unsigned core, void (*work)(void* self, unsigned core) noexcept, void* self) noexcept;
+
 }  // namespace kernel

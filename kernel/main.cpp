@@ -7,6 +7,7 @@
 #include "kernel/faults.hpp"
 #include "kernel/options.hpp"
 #include "kernel/report.hpp"
+#include "kernel/shell.hpp"
 #include "kernel/stress.hpp"
 #include "kernel/unit_tests.hpp"
 #include "quarry/memory/exercise.hpp"
@@ -122,14 +123,16 @@ void main(const BootInfo& info) noexcept {
   console().put("smp: ").dec(running_cores()).put(" of ").dec(arch::core_count()).put(" cores run\n");
   print_files(early, system);
 
-  crash(option_value(info.machine.command_line, "crash="));
+  const TextView options = info.machine.command_line;
+  crash(option_value(options, "crash="));
   Verdict verdict;
   verdict.is_good = started && started.value() == arch::core_count();
-  if (has_option(info.machine.command_line, "test")) {
+  if (has_option(options, "test")) {
     test_everything(early, system, verdict);
     end(verdict);
   }
-  end(verdict);
+  if (!has_option(options, "off")) verdict.is_good = run_shell(early, system) && verdict.is_good;
+  arch::power_off(verdict.is_good ? 0 : 1);
 }
 
 }  // namespace kernel

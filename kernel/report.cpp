@@ -4,7 +4,7 @@
 #include "quarry/early/memblock.hpp"
 #include "quarry/view/buddyinfo.hpp"
 #include "quarry/view/firmware_map.hpp"
-#include "quarry/view/iomem.hpp"
+#include "quarry/view/machine_iomem.hpp"
 #include "quarry/view/memory_line.hpp"
 #include "quarry/view/slabinfo.hpp"
 #include "quarry/view/zoneinfo.hpp"
@@ -129,30 +129,15 @@ Result<Done> with_counted_zones(const memory::EarlySystem& early, System& system
 }
 
 Result<Done> print_iomem(TextSink& out, const memory::EarlySystem& early, System& system) noexcept {
-  const auto& machine = early.machine();
-  const auto& regions = early.memblock().memory().view();
-  constexpr std::size_t image_parts = 4;
-  Scratch<view::Resource> storage{system, machine.map.size() + regions.size() + image_parts};
+  const auto regions = early.memblock().memory().view();
+  Scratch<quarry::early::Region> memory{system, regions.size()};
+  if (!memory) return quarry::Error::no_memory;
+  std::size_t count = 0;
+  for (const quarry::early::Region& region : regions) memory.all()[count++] = region;
+  Scratch<view::Resource> storage{system, view::most_resources(early.state(), memory.all())};
   if (!storage) return quarry::Error::no_memory;
   view::ResourceTree tree{storage.all()};
-  // What does not fit into the tree, because the map contradicts itself, is not shown.
-  const auto insert = [&](PhysRange range, TextView name) { static_cast<void>(tree.insert(range, name)); };
-  if (machine.map.empty())
-    for (const quarry::early::Region& region : regions) insert(region.range(), "System RAM");
-  for (const auto& entry : machine.map) {
-    using quarry::firmware::MapType;
-    const PhysRange range = PhysRange::sized(entry.base, entry.size);
-    switch (entry.type) {
-      case MapType::usable: insert(range, "System RAM"); break;
-      case MapType::acpi: insert(range, "ACPI Tables"); break;
-      case MapType::nvs: insert(range, "ACPI Non-volatile Storage"); break;
-      default: insert(range, "Reserved"); break;
-    }
-  }
-  insert(machine.kernel.text, "Kernel code");
-  insert(machine.kernel.rodata, "Kernel rodata");
-  insert(machine.kernel.data, "Kernel data");
-  insert(machine.kernel.bss, "Kernel bss");
+  view::insert_machine(early.state(), memory.all(), tree);
   tree.print(out);
   return Done{};
 }

@@ -63,6 +63,8 @@ class Machine {
   virtual buddy::Finding audit() const noexcept { return {}; }
   virtual TextView slab_audit() noexcept { return {}; }  // the law that is broken; empty: all hold
   virtual view::DeviceColumn device_column() const noexcept { return view::DeviceColumn::absent; }
+  // Whether its page allocator's observer is the shell's StepWatcher.
+  virtual bool tells_steps() const noexcept { return true; }
   virtual TextView policy() const noexcept { return "linux"; }  // or "compact"
 
   const memory::EarlySystem& early() const noexcept { return early_; }

@@ -242,6 +242,10 @@ void Shell::policy(const Words&) noexcept {
 }
 
 void Shell::step(const Words& words) noexcept {
+  if (!machine_.tells_steps()) {
+    refuse()->put("step: this machine's page allocator was built without anybody who is told");
+    return;
+  }
   const TextView to = words.size() > 1 ? words[1] : teller_.is_on() ? "off" : "on";
   if (to != "on" && to != "off") {
     bad_line()->put("step ").put(to).put(": expected on or off");

@@ -83,7 +83,7 @@ def machine_options(arch, folder, result):
 def boot(arch, folder):
     result = json.loads(text(folder, "result.json"))
     case = json.loads(text(folder, "case.json"))
-    words = case.get("cmdline", "")
+    words = f'{case.get("cmdline", "")} off'  # at the end, instead of the shell
     command = [f"qemu-system-{arch}", *machine_options(arch, folder, result), "-serial", "stdio", "-append", words]
     folder_of_kernel = ROOT / f"build/kernel-{arch}"
     if arch == "x86_64":

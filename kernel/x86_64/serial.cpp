@@ -21,7 +21,8 @@ void x86::start_serial() noexcept {
   out8(kPort, 1);
   out8(kDivisorHigh, 0);
   out8(kLine, 0x03);  // 8n1
-  out8(kFifo, 0x07);
+  // No FIFO: to turn it on forgets what was typed before.
+  out8(kFifo, 0);
   out8(kModem, 0x03);
 }
 
