@@ -70,7 +70,7 @@ Result<Done> DirectMap::build(quarry::boot::State& state) noexcept {
   if (auto mapped = map_ram(state); !mapped) return mapped;
   if (auto mapped = map_the_rest(); !mapped) return mapped;
   arch::use_tables(table_->root());
-  ram_end = state.max_pfn;
+  ram_end = kPage.pfn_down(state.memblock.end_of_dram());
   state_ = nullptr;
   return Done{};
 }

@@ -5,8 +5,8 @@
 
 namespace kernel {
 
-// Backspace and Ctrl-U take back, Ctrl-C drops the line, Ctrl-D on an empty line ends, the up key brings the last line
-// again. What is longer than the longest line is not taken.
+// Backspace and Ctrl-U take back, Ctrl-C drops the line, Ctrl-D on an empty line ends, Tab completes what is the only
+// way to go on, the up key brings the last line again. What is longer than the longest line is not taken.
 class SerialConsole final : public quarry::shell::Console {
  public:
   std::optional<quarry::TextView> next() noexcept override;
@@ -22,6 +22,7 @@ class SerialConsole final : public quarry::shell::Console {
     interrupt = 3,
     end = 4,
     backspace = 8,
+    tab = 9,
     newline = 10,
     enter = 13,
     kill = 21,
@@ -32,6 +33,7 @@ class SerialConsole final : public quarry::shell::Console {
   static int wait_for_byte() noexcept;
   void take_back(std::size_t count) noexcept;
   void insert(char c) noexcept;
+  void complete() noexcept;
   void escape() noexcept;
   quarry::TextView finish() noexcept;
 

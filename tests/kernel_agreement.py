@@ -136,7 +136,7 @@ def main():
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         wrong = [what for what in pool.map(lambda name: check(quarry, corpus, arch, name), names) if what]
     print("\n".join(wrong) if wrong else "", end="\n" if wrong else "")
-    print(f"{len(names) - len(wrong)} of {len(names)} machines agree with Linux and with the tool")
+    print(f"{len(names) - len(wrong)} passed, {len(wrong)} failed: machines that agree with Linux and with the tool")
     sys.exit(1 if wrong or not names else 0)
 
 

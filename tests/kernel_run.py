@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Boots the reference kernel: its own tests pass, all of the library's are among them, and a kernel that dies says where.
+"""Boots the reference kernel: its own tests pass, all of the library's are among them, its shell
+answers, and a kernel that dies says where.
 
 usage: kernel_run.py ARCH     x86_64 or aarch64
 """
@@ -22,8 +23,8 @@ DEATHS = {
 }
 
 
-def run(arch, *words):
-    said = subprocess.run([ROOT / "kernel/run", arch, *words], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+def run(arch, *words, typed=""):
+    said = subprocess.run([ROOT / "kernel/run", arch, *words], input=typed, capture_output=True, text=True,
                           errors="replace", timeout=SECONDS, check=False)
     return said.returncode, said.stdout.replace("\r", "") + said.stderr
 
@@ -62,16 +63,42 @@ def is_too_small(arch):
     return None
 
 
+# What is typed into the shell, and what it says; \x7f and \x15 take back, \t completes.
+SESSION = [
+    ("cpu 2\r", r"quarry> cpu 2\nCPU 2 of 4 asks from now on\n"),
+    ("alloc_pagx\x7f\t3\r", r"alloc_pages 3\n.*order 3"),
+    ("nonsense\x15heldd\x7f\r", r"order 3"),
+    ("kmalloc 100\r", r"128 bytes can be used"),
+    ("cpu 0\rfree_all\r", r"free_all\n"),
+    ("audit\r", r"every law holds\n"),
+    ("iomem\r", r"  [0-9a-f]{8}-[0-9a-f]{8} : Kernel code\n"),
+    ("quit\r", r"quarry> quit\n"),
+]
+
+
+def has_a_shell(arch):
+    status, said = run(arch, typed="".join(typed for typed, _ in SESSION))
+    while (shorter := re.sub(r"[^\n\b]\b \b", "", said)) != said:  # as a terminal shows it
+        said = shorter
+    begin = said.find("quarry> ")
+    for typed, answer in SESSION:
+        if not (found := re.compile(answer).search(said, max(begin, 0))):
+            return f"the shell's answer to {typed!r} is not {answer}:\n{said[begin:]}"
+        begin = found.end()
+    return f"the shell ended with {status}" if status != 0 else None
+
+
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     arch = sys.argv[1]
     for image in ("kernel-tests", "kernel"):
         subprocess.run([ROOT / "tools/build", f"kernel-{arch}", image], check=True)
-    jobs = [lambda: passes(arch), lambda: is_too_small(arch), *(lambda way=way: dies(arch, way) for way in DEATHS)]
+    jobs = [lambda: passes(arch), lambda: has_a_shell(arch), lambda: is_too_small(arch), *(lambda way=way: dies(arch, way) for way in DEATHS)]
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         wrong = [what for what in pool.map(lambda job: job(), jobs) if what]
-    print("\n".join(wrong))
+    print("".join(f"{what}\n" for what in wrong), end="")
+    print(f"{len(jobs) - len(wrong)} passed, {len(wrong)} failed: boots of the kernel")
     sys.exit(1 if wrong else 0)
 
 
