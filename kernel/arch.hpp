@@ -85,7 +85,8 @@ void stop_other_cores() noexcept;
 // --- Page tables: built by the shared part with quarry/vm's writer ---------------------------------------------
 
 enum class MapAs : std::uint8_t { code, constants, data, device };
-// What is reached at other addresses than kDirectMap + physical: the image where it is linked, and devices.
+// What is reached beside RAM at kDirectMap: the image where it is linked, devices, and at kDirectMap too, what stays in use
+// when a limit takes its RAM.
 struct Mapping {
   std::uint64_t at;  // virtual
   quarry::PhysRange range;

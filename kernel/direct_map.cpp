@@ -91,8 +91,21 @@ Result<Done> DirectMap::map_ram(quarry::boot::State& state) noexcept {
 Result<Done> DirectMap::map_the_rest() noexcept {
   for (const arch::Mapping& mapping : arch::mappings()) {
     if (mapping.range.empty()) continue;
-    const quarry::vm::VirtAddr at{mapping.at};
-    if (auto mapped = table_->map(at, mapping.range, access_for(mapping.as)); !mapped) return mapped;
+    const auto mapped = table_->map(quarry::vm::VirtAddr{mapping.at}, mapping.range, access_for(mapping.as));
+    if (mapped) continue;
+    if (mapped.error() != Error::busy) return mapped;
+    if (const auto done = map_absent(mapping); !done) return done;
+  }
+  return Done{};
+}
+
+// Of what lies in RAM as well, the pages that a limit took from RAM.
+Result<Done> DirectMap::map_absent(const arch::Mapping& mapping) noexcept {
+  for (Bytes offset{0}; offset < mapping.range.size(); offset.raw += kPage.bytes().raw) {
+    const quarry::vm::VirtAddr at{mapping.at + offset.raw};
+    if (table_->lookup(at)) continue;
+    const PhysRange page = PhysRange::sized(mapping.range.begin() + offset, kPage.bytes());
+    if (const auto mapped = table_->map(at, page, access_for(mapping.as)); !mapped) return mapped;
   }
   return Done{};
 }

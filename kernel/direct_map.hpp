@@ -30,6 +30,7 @@ class DirectMap {
   quarry::Result<quarry::Done> build(quarry::boot::State& state) noexcept;
   quarry::Result<quarry::Done> map_ram(quarry::boot::State& state) noexcept;
   quarry::Result<quarry::Done> map_the_rest() noexcept;
+  quarry::Result<quarry::Done> map_absent(const arch::Mapping& mapping) noexcept;
   static quarry::Result<quarry::Pfn> take_page(void* self) noexcept;
 
   quarry::PhysRange boot_mapped_;

@@ -219,9 +219,10 @@ boot_image_blocks: .skip 4096
 boot_empty: .skip 4096
 boot_tables_end:
 
-    .section .bss
+    /* The page below the stack is never mapped by the kernel's own tables. Unit tests want more than the kernel. */
+    .section .boot_stacks, "aw", @nobits
     .balign 4096
-    .skip 65536
+    .skip 524288
 boot_stack_end:
     .skip 16384
 boot_exception_stack_end:

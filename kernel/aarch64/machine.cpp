@@ -13,7 +13,8 @@
 #include "serial.hpp"
 
 extern "C" {
-extern std::byte image_begin[], text_end[], rodata_end[], bss_begin[], bss_end[], image_end[];
+extern std::byte image_begin[], text_end[], rodata_end[], bss_begin[], stack_guard[], boot_stacks[],
+    image_end[];
 constinit kernel::aarch64::CoreTables aarch64_boot_core{};
 }
 
@@ -242,17 +243,23 @@ extern "C" [[noreturn]] void aarch64_main(std::uint64_t tree_at, std::uint64_t i
 
 }  // namespace aarch64
 
-// The image, where it is linked; and devices, beside the RAM of the direct map.
+// The image, where it is linked; the tree, wherever mem= ends RAM; and devices.
 std::span<const arch::Mapping> arch::mappings() noexcept {
-  constexpr unsigned image_parts = 4, devices = 3 + aarch64::Gic::kMostRuns;
-  static constinit std::array<Mapping, image_parts + devices> all{};
+  constexpr unsigned image_parts = 5, devices = 3 + aarch64::Gic::kMostRuns;
+  static constinit std::array<Mapping, image_parts + devices + 1> all{};
   const quarry::boot::KernelImage& image = aarch64::info.machine.kernel;
   const auto linked_at = [](const std::byte* at) { return reinterpret_cast<std::uint64_t>(at); };
   std::size_t used = 0;
   all[used++] = {linked_at(image_begin), image.text, MapAs::code};
   all[used++] = {linked_at(text_end), image.rodata, MapAs::constants};
   all[used++] = {linked_at(rodata_end), image.data, MapAs::data};
-  all[used++] = {linked_at(bss_begin), image.bss, MapAs::data};
+  const PhysAddr guard = aarch64::physical_address_of(stack_guard);
+  const PhysAddr stacks = aarch64::physical_address_of(boot_stacks);
+  all[used++] = {linked_at(bss_begin), {image.bss.begin(), guard}, MapAs::data};
+  all[used++] = {linked_at(boot_stacks), {stacks, image.bss.end()}, MapAs::data};
+  const auto& machine = aarch64::info.machine;
+  const PhysRange tree = aarch64::pages_of(PhysRange::sized(machine.tree_at, Bytes{machine.tree.size()}));
+  all[used++] = {kDirectMap + tree.begin().raw, tree, MapAs::constants};
   const auto device = [&](PhysRange registers) {
     if (registers.empty()) return;
     const PhysRange pages = aarch64::pages_of(registers);
