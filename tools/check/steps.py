@@ -243,6 +243,8 @@ def all_steps():
     long += [Step("random-machines", "random machines booted by Debian's kernels in QEMU, and here",
                   lambda job: job.run("tools/random-machines", "sample", timeout=3600) and None, ("build-release",), counts=True,
                   tools=("apt-get", "dpkg-deb"))]
+    long += [Step("kernel-bench", "instructions of allocations, the reference kernel beside Debian's Linux in one emulator",
+                  command("kernel/bench"), ("build-kernel-x86_64",), cores=WHOLE, tools=("apt-get", "dpkg-deb", "qemu-system-x86_64"))]
     long += [Step("debian-trees", "every device tree of Debian's arm kernels, beside libfdt and booted",
                   lambda job: job.run("tools/debian-trees", timeout=3600) and None, ("build-release", "build-asan"), cores=WHOLE,
                   counts=True, tools=("apt-get", "dpkg-deb", "setarch"))]
