@@ -6,9 +6,10 @@
 
 #include "cli/boot_machine.hpp"
 #include "cli/output.hpp"
-#include "cli/shell.hpp"
+#include "cli/shell_console.hpp"
 #include "cli/shell_stage.hpp"
 #include "cli/sizes.hpp"
+#include "shell/shell.hpp"
 
 namespace quarry::cli {
 namespace {
@@ -23,11 +24,17 @@ TextStyle shell_style(Colour colour) {
   return style;
 }
 
+// What the shell notes is not the simulated machine's matter.
+shell::Memory heap() {
+  return {nullptr,
+          [](void*, std::size_t bytes) noexcept { return static_cast<std::byte*>(std::malloc(bytes)); },
+          [](void*, std::byte* memory, std::size_t) noexcept { std::free(memory); }};
+}
+
 // The stages, and behind them the prompt.
 class Session {
  public:
-  explicit Session(const ShellOptions& options)
-      : options_{options}, console_{shell_style(options.colour), &Shell::complete} {}
+  explicit Session(const ShellOptions& options) : options_{options}, console_{shell_style(options.colour)} {}
 
   PagesRun serve(memory::EarlySystem& early, hosted::PagedRam& ram, page::MetadataSource metadata,
                  std::optional<AsLinux> as_linux, const BootReport& report) {
@@ -36,7 +43,7 @@ class Session {
       run.is_known = with_geometry(early.machine().geometry, [&]<Geometry G>() {
         ShellStage<G, Policy> stage{early, ram, metadata, as_linux, options_.policy, teller_};
         run.done = stage.bring_up(run.reached);
-        if (run.done) prompt(stage, report);
+        if (run.done) prompt(stage.machine(), report);
       });
     });
     return run;
@@ -45,29 +52,27 @@ class Session {
   bool has_bad_lines() const { return has_bad_lines_ && !console_.is_terminal(); }
 
  private:
-  void prompt(ShellMachine& machine, const BootReport& report) {
+  void prompt(shell::Machine& machine, const BootReport& report) {
     if (console_.is_terminal()) greet(machine, report);
-    Shell shell{machine, console_, teller_};
+    shell::Shell shell{machine, console_, teller_, heap()};
     shell.run();
     has_findings_ = shell.has_findings();
     has_bad_lines_ = shell.has_bad_lines();
   }
-  void greet(const ShellMachine& machine, const BootReport& report) {
+  void greet(const shell::Machine& machine, const BootReport& report) {
     std::uint64_t managed = 0;
     for (const zones::Zone& zone : machine.early().layout().zones) managed += zone.managed.raw;
     const std::uint64_t bytes = machine.geometry().page_size().bytes_in(PageCount{managed}).raw;
     const char* const dot = console_.style().unicode ? " · " : " | ";
-    console_.write(
-        console_.style().in(
-            Ink::heading, fmt::format("{}{}{}{}{} managed{}{} CPU{}{}policy {}", report.source, dot,
-                                      report.arch, dot, human_size(bytes), dot, machine.core_count(),
-                                      machine.core_count() == 1 ? "" : "s", dot, word_of(machine.policy()))) +
-        "\n");
+    const std::string line = fmt::format(
+        "{}{}{}{}{} managed{}{} CPU{}{}policy {}", report.source, dot, report.arch, dot, human_size(bytes),
+        dot, machine.core_count(), machine.core_count() == 1 ? "" : "s", dot, to_string(machine.policy()));
+    console_.write(view_of(console_.text_style().in(Ink::heading, line) + "\n"));
   }
 
   const ShellOptions& options_;
-  Console console_;
-  StepTeller teller_;
+  ShellConsole console_;
+  shell::StepTeller teller_;
   bool has_findings_ = false, has_bad_lines_ = false;
 };
 

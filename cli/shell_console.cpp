@@ -7,21 +7,33 @@
 #include <cstdio>
 #include <iostream>
 
-#include "cli/shell_words.hpp"
+#include "cli/text.hpp"
+#include "shell/shell.hpp"
 
 namespace quarry::cli {
+namespace {
 
-// libedit, whose hooks find their way back by its client data.
-struct Console::Editor {
+std::vector<std::string> complete(const shell::Words& words, TextView begin) {
+  std::vector<std::string> candidates;
+  shell::Shell::complete(words, begin,
+                         {&candidates, [](void* self, TextView word) noexcept {
+                            static_cast<std::vector<std::string>*>(self)->push_back(to_string(word));
+                          }});
+  return candidates;
+}
+
+}  // namespace
+
+// libedit.
+struct ShellConsole::Editor {
   static constexpr int kHistory = 1000;
 
-  explicit Editor(Complete from) : complete{std::move(from)} {
+  Editor() {
     line = el_init("quarry", stdin, stdout, stderr);
     past = history_init();
     HistEvent event;
     history(past, &event, H_SETSIZE, kHistory);
     history(past, &event, H_SETUNIQUE, 1);
-    el_set(line, EL_CLIENTDATA, this);
     el_set(line, EL_SIGNAL, 1);
     el_set(line, EL_EDITOR, "emacs");
     el_set(line, EL_HIST, history, past);
@@ -37,17 +49,15 @@ struct Console::Editor {
   }
 
   static unsigned char tab(EditLine* edit, int) {
-    void* self = nullptr;
-    el_get(edit, EL_CLIENTDATA, &self);
     const LineInfo* const typed = el_line(edit);
     const std::string before{typed->buffer, typed->cursor};
-    std::vector<std::string> words = words_of_line(before);
+    shell::Words words{view_of(before)};
     std::string begin;
     if (!before.empty() && before.back() != ' ' && !words.empty()) {
-      begin = words.back();
-      words.pop_back();
+      begin = to_string(words[words.size() - 1]);
+      words = words.without_last();
     }
-    const auto candidates = static_cast<Editor*>(self)->complete(words, begin);
+    const auto candidates = complete(words, view_of(begin));
     const std::string more = completion(candidates, begin);
     if (!more.empty()) {
       el_insertstr(edit, more.c_str());
@@ -62,43 +72,45 @@ struct Console::Editor {
 
   EditLine* line = nullptr;
   History* past = nullptr;
-  Complete complete;
 };
 
-Console::Console(const TextStyle& style, Complete complete) : style_{style} {
-  if (::isatty(STDIN_FILENO) != 0 && ::isatty(STDOUT_FILENO) != 0)
-    editor_ = std::make_unique<Editor>(std::move(complete));
+ShellConsole::ShellConsole(const TextStyle& style) : style_{style} {
+  if (::isatty(STDIN_FILENO) != 0 && ::isatty(STDOUT_FILENO) != 0) editor_ = std::make_unique<Editor>();
 }
 
-Console::~Console() = default;
+ShellConsole::~ShellConsole() = default;
 
-std::optional<std::string> Console::next() {
-  if (!editor_) {
-    std::string line;
-    if (!std::getline(std::cin, line)) return std::nullopt;
-    return line;
-  }
+bool ShellConsole::read_line() {
+  if (!editor_) return static_cast<bool>(std::getline(std::cin, line_));
   int size = 0;
   const char* const typed = el_gets(editor_->line, &size);
   if (typed == nullptr || size <= 0) {
     write("\n");
-    return std::nullopt;
+    return false;
   }
-  std::string line{typed, static_cast<std::size_t>(size)};
-  while (!line.empty() && (line.back() == '\n' || line.back() == '\r')) line.pop_back();
+  line_.assign(typed, static_cast<std::size_t>(size));
+  while (!line_.empty() && (line_.back() == '\n' || line_.back() == '\r')) line_.pop_back();
   HistEvent event;
-  if (!words_of_line(line).empty()) history(editor_->past, &event, H_ENTER, line.c_str());
-  return line;
+  if (!shell::Words{view_of(line_)}.empty()) history(editor_->past, &event, H_ENTER, line_.c_str());
+  return true;
 }
 
-void Console::write(const std::string& text) {
+std::optional<TextView> ShellConsole::next() noexcept {
+  if (!read_line()) return std::nullopt;
+  return view_of(line_);
+}
+
+void ShellConsole::write(TextView text) noexcept {
   std::fwrite(text.data(), 1, text.size(), stdout);
-  std::fflush(stdout);
+  if (text.ends_with("\n")) std::fflush(stdout);
 }
 
-void Console::complain(const std::string& text) {
+void ShellConsole::complain(TextView text) noexcept {
+  complaint_.append(text.data(), text.size());
+  if (!text.ends_with("\n")) return;
   std::fflush(stdout);
-  fmt::print(stderr, "{}\n", style_.in(Ink::warning, text));
+  std::fwrite(complaint_.data(), 1, complaint_.size(), stderr);
+  complaint_.clear();
 }
 
 std::string completion(const std::vector<std::string>& candidates, const std::string& begin) {

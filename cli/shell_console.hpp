@@ -1,40 +1,39 @@
-// cli/shell_console.hpp: where the shell's lines come from and its words go: a terminal with a line editor, or a pipe.
+// cli/shell_console.hpp: standard input and output as the shell's console: a terminal with a line editor, or a pipe.
 #pragma once
 
-#include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "cli/terminal.hpp"
+#include "shell/console.hpp"
 
 namespace quarry::cli {
 
-// The words that may continue a line; `words` are those before the one being typed, `begin` is what is there of it.
-using Complete =
-    std::function<std::vector<std::string>(const std::vector<std::string>& words, const std::string& begin)>;
-
-class Console {
+class ShellConsole final : public shell::Console {
  public:
-  // Reads standard input. Editing, history, completion and the prompt are there only when both ends are a terminal.
-  Console(const TextStyle& style, Complete complete);
-  ~Console();
-  Console(const Console&) = delete;
-  Console& operator=(const Console&) = delete;
+  // Editing, history, completion and the prompt are there only when both ends are a terminal.
+  explicit ShellConsole(const TextStyle& style);
+  ~ShellConsole();
+  ShellConsole(const ShellConsole&) = delete;
+  ShellConsole& operator=(const ShellConsole&) = delete;
 
-  // The next line without its end; none: there is no more.
-  std::optional<std::string> next();
-  void write(const std::string& text);
-  // One line on standard error.
-  void complain(const std::string& text);
-  bool is_terminal() const { return editor_ != nullptr; }
-  const TextStyle& style() const { return style_; }
+  std::optional<TextView> next() noexcept override;
+  void write(TextView text) noexcept override;
+  // On standard error, a line at a time.
+  void complain(TextView text) noexcept override;
+  bool is_terminal() const noexcept override { return editor_ != nullptr; }
+  shell::Style style() const noexcept override { return {style_.colour, style_.unicode, style_.width}; }
+  const TextStyle& text_style() const { return style_; }
 
  private:
   struct Editor;
+  bool read_line();
+
   std::unique_ptr<Editor> editor_;  // null: a pipe
   TextStyle style_;
+  std::string line_;       // that next() gave last
+  std::string complaint_;  // of which the end is still to come
 };
 
 // What to type so that `begin` becomes one of `candidates`: the rest that they share, and a blank where there is one alone.

@@ -54,7 +54,7 @@ quarry_hosted(quarry_linux linux quarry_host fmt::fmt nlohmann_json::nlohmann_js
 if(EXISTS "${PROJECT_SOURCE_DIR}/linux/builtin")
   quarry_embed(quarry_linux "${PROJECT_SOURCE_DIR}/linux/builtin")
 endif()
-quarry_hosted(quarry_cli cli quarry_linux CLI11::CLI11 ${QUARRY_EDIT})
+quarry_hosted(quarry_cli cli quarry_linux quarry_shell CLI11::CLI11 ${QUARRY_EDIT})
 
 # All policies on all geometries, twice: at -O2 each takes as long as the rest of the tool.
 set_source_files_properties("${PROJECT_SOURCE_DIR}/cli/run_pages.cpp" "${PROJECT_SOURCE_DIR}/cli/shell_command.cpp"

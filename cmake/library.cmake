@@ -12,3 +12,9 @@ else()
   target_include_directories(quarry_lib INTERFACE "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>" "$<INSTALL_INTERFACE:include>")
 endif()
 add_library(quarry::quarry ALIAS quarry_lib)
+
+# quarry_shell: commands on a machine that is up, as freestanding as the library.
+quarry_sources(shell_sources shell)
+add_library(quarry_shell STATIC ${shell_sources})
+target_compile_options(quarry_shell PRIVATE -fno-exceptions -fno-rtti -fno-threadsafe-statics)
+target_link_libraries(quarry_shell PRIVATE quarry_options PUBLIC quarry_lib)

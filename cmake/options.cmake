@@ -1,6 +1,7 @@
 # What can be chosen, and the flags that all of our own code is compiled with.
 option(QUARRY_HOSTED "Build what needs an operating system too: the tool and the tests" ${PROJECT_IS_TOP_LEVEL})
 option(QUARRY_UNIT "Without it: build the tests that need no library, for another machine" OFF)
+set(QUARRY_KERNEL "" CACHE STRING "Without it: build the reference kernel for x86_64 or aarch64")
 option(QUARRY_FUZZ "Build the libFuzzer targets (clang++ only)" OFF)
 option(QUARRY_BENCH "Build the benchmarks" OFF)
 set(QUARRY_SANITIZE "" CACHE STRING "Sanitizers for everything, such as address,undefined")

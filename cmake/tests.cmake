@@ -3,12 +3,14 @@ enable_testing()
 
 quarry_sources(model_sources quarry _model_test.cpp)
 quarry_sources(unit_sources quarry _test.cpp)
+quarry_sources(shell_unit_sources shell _test.cpp)
+list(APPEND unit_sources ${shell_unit_sources})
 list(REMOVE_ITEM unit_sources ${model_sources})
 
 # The tests are objects of the program, never members of an archive: nothing refers to them, the linker
 # collects their section by its name.
 add_executable(unit_tests ${unit_sources} tests/host_main.cpp)
-target_link_libraries(unit_tests PRIVATE quarry_options quarry_lib)
+target_link_libraries(unit_tests PRIVATE quarry_options quarry_shell quarry_lib)
 target_compile_options(unit_tests PRIVATE ${QUARRY_QUICK})
 add_test(NAME unit_tests COMMAND unit_tests)
 

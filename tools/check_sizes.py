@@ -4,7 +4,7 @@ import pathlib, statistics, sys
 
 MOST, MANY = 600, 400
 root = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ".")
-lines = {path: len(path.read_text().splitlines()) for folder in ("quarry", "host", "linux", "cli", "kernel")
+lines = {path: len(path.read_text().splitlines()) for folder in ("quarry", "shell", "host", "linux", "cli", "kernel")
          for path in sorted((root / folder).rglob("*")) if path.suffix in (".cpp", ".hpp", ".h", ".S")}
 long = {path: n for path, n in lines.items() if n > MANY}
 for path, n in long.items():

@@ -19,7 +19,7 @@ DEFINES = " ".join(f"-D{name}=__FILE__" for name in
                    re.findall(r'"(QUARRY_[A-Z_]+)=', pathlib.Path("cmake/tests.cmake").read_text()))
 MACHINES = ("x86_64", "aarch64", "arm", "riscv64")
 COMPILERS = ("gcc", "clang")
-TIDIED = ("quarry", *sources.HOSTED, "tests")
+TIDIED = (*sources.BARE, *sources.HOSTED, "tests")
 
 RULES = f"""
 builddir = {OUT}
@@ -112,11 +112,11 @@ def bare(target, command, machine, at_once, with_tests):
 def write():
     """Brings the ninja file up to date with the tree. Returns the targets, and of how many files each is made."""
     lines = [RULES, *tidy("tidy", 12, with_tests=False), *tidy("tidy-each", 1, with_tests=True)]
-    lines += headers("headers", f"g++ {STRICT} {DEFINES}", ("quarry", *sources.HOSTED))
+    lines += headers("headers", f"g++ {STRICT} {DEFINES}", (*sources.BARE, *sources.HOSTED))
     for compiler in COMPILERS:
         for machine in MACHINES:
             if command := bare_command(compiler, machine):
-                lines += headers(f"headers-{compiler}-{machine}", command, ("quarry",))
+                lines += headers(f"headers-{compiler}-{machine}", command, sources.BARE)
                 # Tests are large, and alike on all machines: at -O2 on one.
                 lines += bare(f"bare-{compiler}-{machine}", f"{command} -O2", machine, 8, machine == "x86_64")
                 lines += bare(f"bare0-{compiler}-{machine}", f"{command} -O0", machine, 1, True)

@@ -3,7 +3,8 @@ import pathlib
 import re
 
 HOSTED = ("host", "linux", "cli")
-FOLDERS = ("quarry", *HOSTED, "tests", "benchmarks", "kernel", "examples")
+BARE = ("quarry", "shell")  # freestanding
+FOLDERS = (*BARE, *HOSTED, "tests", "benchmarks", "kernel", "examples")
 
 
 def files(*endings, folders=FOLDERS):
@@ -12,22 +13,22 @@ def files(*endings, folders=FOLDERS):
 
 
 def is_hosted(path):
-    """Whether a file below quarry/ may use an operating system."""
+    """Whether a file below quarry/ or shell/ may use an operating system."""
     return re.search(r"_(model_test|fuzz|bench)\.", path) is not None
 
 
 def bare_library():
-    """The library, and the examples that show it in a kernel."""
-    return [path for path in files(".cpp", folders=("quarry", "examples")) if not re.search(r"_(test|fuzz|bench)\.", path)]
+    """The library, the shell on top of it, and the examples that show it in a kernel."""
+    return [path for path in files(".cpp", folders=(*BARE, "examples")) if not re.search(r"_(test|fuzz|bench)\.", path)]
 
 
 def bare_tests():
-    return [path for path in files("_test.cpp", folders=("quarry",)) if not is_hosted(path)]
+    return [path for path in files("_test.cpp", folders=BARE) if not is_hosted(path)]
 
 
 def fuzzers():
     """Name -> source; fuzz_NAME is the program."""
-    found = files("_fuzz.cpp", folders=("quarry", *HOSTED, "tests"))
+    found = files("_fuzz.cpp", folders=(*BARE, *HOSTED, "tests"))
     return {pathlib.Path(path).stem.removesuffix("_fuzz"): path for path in found}
 
 

@@ -131,6 +131,22 @@ def script(path):
     return command(os.path.abspath(path), os.path.abspath("build/release/quarry"), os.path.abspath("build/release/corpus"))
 
 
+KERNELS = {"x86_64": "qemu-system-x86_64", "aarch64": "qemu-system-aarch64"}
+
+
+def kernel_steps():
+    """The reference kernel: built, booted in QEMU, compared with the boots of Linux on the same machines."""
+    for arch, emulator in KERNELS.items():
+        tools = (emulator, f"{arch}-linux-gnu-g++")
+        yield Step(f"build-kernel-{arch}", "the reference kernel, without and with unit tests",
+                   build(f"kernel-{arch}", "kernel", "kernel-tests"), cores=WHOLE, tools=tools)
+        yield Step(f"kernel-{arch}", "it boots in QEMU, its tests pass, and it says where it dies",
+                   command("tests/kernel_run.py", arch), (f"build-kernel-{arch}",), counts=True, tools=tools)
+        yield Step(f"kernel-agreement-{arch}", "its zones are those of Linux and of the tool on the same machines",
+                   command("tests/kernel_agreement.py", "build/release/quarry", "build/release/corpus", arch),
+                   ("build-release", f"build-kernel-{arch}"), counts=True, tools=tools)
+
+
 # --- All of them -----------------------------------------------------------------------------------
 def all_steps():
     bare = [(compiler, machine) for machine in lint_ninja.MACHINES for compiler in lint_ninja.COMPILERS]
@@ -190,6 +206,7 @@ def all_steps():
               for path in test_scripts]
     tests += [Step(f"fuzz-{name}", f"{FUZZ_SECONDS} s of {path}", fuzz(name, "asan", FUZZ_SECONDS, "-seed=1"), ("build-asan",))
               for name, path in sources.fuzzers().items()]
+    tests += kernel_steps()
     long = [
         Step("build-model", "model tests, g++", build("dev", "model_tests"), cores=WHOLE),
         Step("build-tsan", "tests, clang++ with TSan", build("tsan", "unit_tests", "model_tests"), cores=WHOLE),
@@ -220,6 +237,8 @@ def all_steps():
     long += [Step("random-machines", "random machines booted by Debian's kernels in QEMU, and here",
                   lambda job: job.run("tools/random-machines", "sample", timeout=3600) and None, ("build-release",), counts=True,
                   tools=("apt-get", "dpkg-deb"))]
+    long += [Step("kernel-bench", "instructions of allocations, the reference kernel beside Debian's Linux in one emulator",
+                  command("kernel/bench"), ("build-kernel-x86_64",), cores=WHOLE, tools=("apt-get", "dpkg-deb", "qemu-system-x86_64"))]
     long += [Step("debian-trees", "every device tree of Debian's arm kernels, beside libfdt and booted",
                   lambda job: job.run("tools/debian-trees", timeout=3600) and None, ("build-release", "build-asan"), cores=WHOLE,
                   counts=True, tools=("apt-get", "dpkg-deb", "setarch"))]

@@ -1,0 +1,47 @@
+// kernel/aarch64/arch_inline.hpp: the few instructions that the shared part wants in line.
+#pragma once
+
+#include <cstdint>
+
+#include "quarry/base/text.hpp"
+#include "quarry/vm/format_arm.hpp"
+
+namespace kernel::arch {
+
+inline constexpr quarry::TextView kName{"aarch64"};
+// The upper half of the address space begins here. The image is linked in the middle of it; below is the direct map.
+inline constexpr std::uint64_t kDirectMap = 0xffff'0000'0000'0000;
+
+using TableFormat = quarry::vm::Arm64<48, quarry::vm::Half::upper>;
+
+using IrqState = std::uint64_t;  // DAIF
+
+inline IrqState disable_interrupts() noexcept {
+  IrqState before;
+  asm volatile("mrs %0, daif; msr daifset, #2" : "=r"(before)::"memory");
+  return before;
+}
+inline void restore_interrupts(IrqState state) noexcept {
+  asm volatile("msr daif, %0" ::"r"(state) : "memory");
+}
+inline void enable_interrupts() noexcept { asm volatile("msr daifclr, #2" ::: "memory"); }
+inline void relax() noexcept { asm volatile("yield" ::: "memory"); }
+// An interrupt that is pending ends the wait although it is masked, and is taken in between.
+inline void wait_for_interrupt() noexcept {
+  asm volatile("dsb sy; wfi; msr daifclr, #2; isb; msr daifset, #2" ::: "memory");
+}
+
+// The core's own tables are where TPIDR_EL1 says, its number first.
+inline unsigned this_core() noexcept {
+  std::uint64_t tables;
+  asm volatile("mrs %0, tpidr_el1" : "=r"(tables));
+  return *reinterpret_cast<const unsigned*>(tables);
+}
+// The generic timer's: the same on all cores.
+inline std::uint64_t ticks() noexcept {
+  std::uint64_t count;
+  asm volatile("isb; mrs %0, cntvct_el0" : "=r"(count)::"memory");
+  return count;
+}
+
+}  // namespace kernel::arch

@@ -1,0 +1,34 @@
+#include "kernel/crash.hpp"
+
+#include "kernel/cores.hpp"
+#include "quarry/base/check.hpp"
+
+namespace kernel {
+namespace {
+
+// The optimiser must not know that these lead nowhere.
+volatile std::uintptr_t nowhere = 0x10;
+
+// Ends when `nowhere` becomes 0, which it does not.
+[[gnu::noinline]] unsigned run_out_of_stack(unsigned depth) noexcept {
+  volatile unsigned frame[256];
+  frame[depth % 256] = depth;
+  return nowhere == 0 ? depth : run_out_of_stack(depth + 1) + frame[0];
+}
+
+}  // namespace
+
+void crash(quarry::TextView what) noexcept {
+  if (what == "null") static_cast<void>(*reinterpret_cast<const volatile unsigned*>(nowhere));
+  if (what == "code")
+    *reinterpret_cast<volatile unsigned char*>(reinterpret_cast<std::uintptr_t>(&crash)) = 0;
+  if (what == "stack") nowhere = run_out_of_stack(0);
+  if (what == "check") quarry::check(nowhere == 0, "a promise that is broken on purpose");
+  if (what == "core")
+    run_on_cores(
+        running_cores(),
+        [](void*, unsigned core) noexcept { quarry::check(core == 0, "a promise that another core breaks"); },
+        nullptr);
+}
+
+}  // namespace kernel

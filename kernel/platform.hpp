@@ -1,0 +1,47 @@
+// kernel/platform.hpp: quarry's port: what the library asks of the machine that this kernel runs on.
+#pragma once
+
+#include "kernel/arch.hpp"
+#include "quarry/port/platform.hpp"
+
+namespace kernel {
+
+// One past the last frame of RAM in the direct map; nothing before it is built.
+quarry::Pfn end_of_ram() noexcept;
+
+// Empty: there is one machine, and it is this one.
+struct Platform {
+  static constexpr auto kFeatures = quarry::port::Feature::many_cores;
+  static constexpr unsigned kPageShift = 12;
+
+  std::byte* map(quarry::PfnRange pages) const noexcept {
+    if (pages.end() > end_of_ram()) return nullptr;
+    return reinterpret_cast<std::byte*>(arch::kDirectMap + (pages.begin().raw << kPageShift));
+  }
+  quarry::Result<quarry::Pfn> pfn_of(const void* pointer) const noexcept {
+    const std::uint64_t offset = reinterpret_cast<std::uint64_t>(pointer) - arch::kDirectMap;
+    const quarry::Pfn page{offset >> kPageShift};
+    if (page >= end_of_ram()) return quarry::Error::out_of_range;
+    return page;
+  }
+  unsigned core_count() const noexcept { return arch::core_count(); }
+  unsigned this_core() const noexcept { return arch::this_core(); }
+
+  // While it lives nothing else runs on this core, and the core's number holds.
+  class Guard {
+   public:
+    explicit Guard(const Platform&) noexcept
+        : before_{arch::disable_interrupts()}, core_{arch::this_core()} {}
+    Guard(const Guard&) = delete;
+    Guard& operator=(const Guard&) = delete;
+    ~Guard() { arch::restore_interrupts(before_); }
+    unsigned core() const noexcept { return core_; }
+
+   private:
+    arch::IrqState before_;
+    unsigned core_;
+  };
+};
+static_assert(quarry::port::Platform<Platform> && quarry::port::InverseMap<Platform>);
+
+}  // namespace kernel

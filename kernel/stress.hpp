@@ -1,0 +1,20 @@
+// kernel/stress.hpp: all cores allocate, stamp, pass on, check and free, until memory is used up, and then again.
+#pragma once
+
+#include "kernel/heap.hpp"
+#include "quarry/base/text.hpp"
+
+namespace kernel {
+
+struct StressResult {
+  std::uint64_t operations = 0;  // allocations and frees
+  std::uint64_t passed_on = 0;   // blocks that another core freed
+  std::uint64_t refusals = 0;    // requests that found no memory, as they were meant to
+  quarry::TextView complaint{};  // empty: all is well
+};
+
+// Runs on that many running cores, on a system that nobody else uses. Afterwards as many pages are free as before,
+// and every audit holds.
+StressResult stress(Heap& heap, unsigned cores) noexcept;
+
+}  // namespace kernel

@@ -1,0 +1,78 @@
+// quarry/vm/page_table_map_impl.hpp: bodies of PageTable: what is absent becomes mapped.
+#pragma once
+
+#include "quarry/vm/page_table.hpp"
+
+namespace quarry::vm {
+
+template <TableFormat F, class P>
+  requires port::DirectMap<P>
+Result<Done> PageTable<F, P>::map(VirtAddr at, PhysRange to, Access access) noexcept {
+  if ((to.begin().raw & (kPage.bytes().raw - 1)) != 0) return Error::bad_argument;
+  const auto span = span_of(at, to.size());
+  if (!span) return span.error();
+  if ((to.end().raw - 1) >> phys_bits_ != 0) return Error::out_of_range;
+
+  const NewMapping mapping{to.begin(), span.value().begin, access};
+  const auto missing = plan_map(table(root_), Tree::top(), span.value(), mapping);
+  if (!missing) return missing.error();
+  const auto taken = take(missing.value());
+  if (!taken) return taken.error();
+  Chain spare = taken.value();
+  make_entries(table(root_), Tree::top(), span.value(), mapping, spare);
+  check(spare.count == 0, "fewer tables are needed than were planned");
+  walkers_.tell_made(VirtRange{at, at + to.size()});
+  return Done{};
+}
+
+template <TableFormat F, class P>
+  requires port::DirectMap<P>
+bool PageTable<F, P>::fits(const Part& part, PhysAddr to) const noexcept {
+  return part.level <= highest_leaf_ && part.is_whole() && (to.raw & (Tree::span(part.level) - 1)) == 0;
+}
+
+// How many tables are missing. `table` is null where there is none yet.
+template <TableFormat F, class P>
+  requires port::DirectMap<P>
+Result<std::uint64_t> PageTable<F, P>::plan_map(const Entry* table, unsigned level, Span span,
+                                                const NewMapping& mapping) const noexcept {
+  std::uint64_t missing = 0;
+  for (Span rest = span; rest.begin != rest.end;) {
+    const Part part = first_part(rest, level);
+    rest.begin = part.end;
+    const Entry entry = table == nullptr ? 0 : load(table + Tree::index(part.begin, level));
+    const bool is_here = F::is_present(entry);
+    if (is_here && (F::is_leaf(entry, level) || fits(part, mapping.at(part.begin)))) return Error::busy;
+    if (fits(part, mapping.at(part.begin))) continue;
+    const Entry* const below = is_here ? this->table(F::address_in(entry, level)) : nullptr;
+    if (!is_here) ++missing;
+    if (!is_here && level == 1) continue;  // a new table of pages lacks nothing
+    const auto more = plan_map(below, level - 1, {part.begin, part.end}, mapping);
+    if (!more) return more;
+    missing += more.value();
+  }
+  return missing;
+}
+
+// As planned. A new table is filled before the entry that leads to it is written.
+template <TableFormat F, class P>
+  requires port::DirectMap<P>
+void PageTable<F, P>::make_entries(Entry* table, unsigned level, Span span, const NewMapping& mapping,
+                                   Chain& spare) noexcept {
+  for (Span rest = span; rest.begin != rest.end;) {
+    const Part part = first_part(rest, level);
+    rest.begin = part.end;
+    Entry* const entry = table + Tree::index(part.begin, level);
+    const PhysAddr to = mapping.at(part.begin);
+    if (fits(part, to)) {
+      store(entry, leaf(to, level, mapping.access));
+      continue;
+    }
+    const Entry old = load(entry);
+    const PhysAddr below = F::is_present(old) ? F::address_in(old, level) : pop(spare);
+    make_entries(this->table(below), level - 1, {part.begin, part.end}, mapping, spare);
+    if (!F::is_present(old)) store(entry, F::table_at(below));
+  }
+}
+
+}  // namespace quarry::vm

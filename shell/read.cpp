@@ -1,0 +1,87 @@
+#include "shell/shell.hpp"
+
+namespace quarry::shell {
+
+std::optional<std::uint64_t> Shell::number_of(TextView word, TextView what) noexcept {
+  const auto number = read_number(word);
+  if (!number)
+    bad_line()->put(what).put(' ').put(word).put(": expected a number, such as 4096, 0x1000 or 4K");
+  return number;
+}
+
+std::optional<Order> Shell::order_of(TextView word) noexcept {
+  const auto order = number_of(word, "ORDER");
+  if (!order) return std::nullopt;
+  const unsigned most = machine_.geometry().max_order().raw();
+  if (*order > most) {
+    bad_line()->put("ORDER ").put(word).put(": expected 0 to ").dec(most);
+    return std::nullopt;
+  }
+  return Order{static_cast<unsigned>(*order)};
+}
+
+std::optional<unsigned> Shell::core_of(TextView word) noexcept {
+  const auto core = number_of(word, "CPU");
+  if (!core) return std::nullopt;
+  if (*core >= machine_.core_count()) {
+    bad_line()->put("CPU ").put(word).put(": expected 0 to ").dec(machine_.core_count() - 1);
+    return std::nullopt;
+  }
+  return static_cast<unsigned>(*core);
+}
+
+// Where the line ends before it, ranges are movable.
+std::optional<page::MigrateType> Shell::type_of(const Words& words, std::size_t at) noexcept {
+  if (words.size() <= at) return page::MigrateType::movable;
+  const auto type = read_type(words[at]);
+  if (!type) bad_line()->put(words[at]).put(": expected unmovable, movable, reclaimable or cma");
+  return type;
+}
+
+std::optional<PfnRange> Shell::range_of(const Words& words) noexcept {
+  const auto first = number_of(words[1], "PFN");
+  if (!first) return std::nullopt;
+  const auto count = number_of(words[2], "COUNT");
+  if (!count) return std::nullopt;
+  if (*count == 0 || *first + *count < *first) {
+    bad_line()->put("COUNT ").put(words[2]).put(": expected pages");
+    return std::nullopt;
+  }
+  return PfnRange{Pfn{*first}, Pfn{*first + *count}};
+}
+
+// "movable node=1 zone=dma32 atomic", from word `first` on.
+std::optional<buddy::Request> Shell::request_of(const Words& words, std::size_t first) noexcept {
+  buddy::Request request;
+  for (std::size_t i = first; i < words.size(); ++i) {
+    const TextView word = words[i];
+    if (apply_setting(word, request)) continue;
+    if (begins_with_word(word, "node=")) {
+      if (!read_node(word, request)) return std::nullopt;
+      continue;
+    }
+    bad_line()->put(word).put(": expected a type, zone=, node= or an urgency; 'help alloc_pages' lists them");
+    return std::nullopt;
+  }
+  return request;
+}
+
+bool Shell::read_node(TextView word, buddy::Request& request) noexcept {
+  const auto node = read_number(word.part(5));
+  if (!node) {
+    Line line = bad_line();
+    put_lower(line->put("node "), word.part(5));
+    line->put(": expected a number, such as 4096, 0x1000 or 4K");
+    return false;
+  }
+  if (*node > UINT16_MAX) {
+    Line line = bad_line();
+    put_lower(*line, word);
+    line->put(": there is no such node");
+    return false;
+  }
+  request.node = static_cast<NodeId>(*node);
+  return true;
+}
+
+}  // namespace quarry::shell
