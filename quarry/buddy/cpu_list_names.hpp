@@ -37,7 +37,8 @@ struct CpuListNames {
   }
   static_assert(kSmallOrders + 1 == kKeepSlots);
   // The list of an order that is kept and an ordinary type. Of whole pageblocks the movable ones have one: they may
-  // be of contiguous areas. (Linux has these two since 6.11; before, an area could be lost to an unmovable block.)
+  // be of contiguous areas. (Linux has these two since 6.1.97 and 6.11; before, an area could be lost to an unmovable
+  // block.)
   static constexpr unsigned list_of(Order order, MigrateType type) noexcept {
     if (order.raw() < kSmallOrders) return page::kOrdinaryTypes * order.raw() + page::index_of(type);
     return type == MigrateType::movable ? kLists - 1 : kLists - 2;

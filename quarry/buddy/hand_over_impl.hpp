@@ -44,16 +44,9 @@ void PageAllocator<G, W, Policy, C>::accept(ZoneState& zone, PfnRange pages, Pla
 template <Geometry G, class W, class Policy, port::Cores C>
 Result<Done> PageAllocator<G, W, Policy, C>::release(PfnRange pages, Place place) noexcept {
   constexpr Pass passes[] = {Pass::look, Pass::apply};
-  const auto ranges = layout_->node_ranges;
-  std::size_t first = 0, count = ranges.size();  // the first range that ends above, of ascending ones
-  while (count != 0) {
-    const std::size_t half = count >> 1;
-    const bool is_below = ranges[first + half].span.end() <= pages.begin();
-    first += is_below ? half + 1 : 0;
-    count = is_below ? count - half - 1 : half;
-  }
+  const auto ranges = zones::ranges_from(*layout_, pages.begin());
   for (const Pass pass : passes)
-    for (const zones::NodeRange& range : ranges.subspan(first)) {
+    for (const zones::NodeRange& range : ranges) {
       if (pages.end() <= range.span.begin()) break;
       const zones::Node* const home = node(range.node);
       if (home == nullptr) continue;

@@ -95,13 +95,21 @@ auto PageAllocator<G, W, Policy, C>::zone_of(Pfn page) const noexcept -> ZoneSta
   if (map_->find(page) == nullptr) return nullptr;
   if constexpr (!G.is_flat())
     if (const auto plugged = map_->zone_of_section(page)) return &zones_[plugged.value()];
-  const zones::Node* const home = node(map_->node_of(page));
-  if (home == nullptr) return nullptr;
-  for (std::uint32_t type = 0; type < zones::kZoneTypes; ++type) {
+  // Nodes may share a section, whose descriptors are of one of them: where there is memory, that says whose it is.
+  const auto ranges = zones::ranges_from(*layout_, page);
+  const bool is_memory = !ranges.empty() && ranges[0].span.contains(page);
+  const zones::Node* const home = node(is_memory ? ranges[0].node : map_->node_of(page));
+  ZoneState* found = nullptr;
+  for (std::uint32_t type = 0; home != nullptr && type < zones::kZoneTypes; ++type) {
     ZoneState& zone = zones_[home->first_zone + type];
-    if (zone.part_count != 0 && zone.at_boot.contains(page)) return &zone;
+    if (zone.part_count == 0 || !zone.at_boot.contains(page)) continue;
+    if (!layout_->keeps_mirrored) return &zone;
+    // Of zones that overlap the one that has the page; a page without memory is the first one's.
+    const PfnRange one{page, page + PageCount{1}};
+    if (found == nullptr || (is_memory && !zones::part_of(*layout_, *zone.zone, ranges[0], one).empty()))
+      found = &zone;
   }
-  return nullptr;
+  return found;
 }
 
 template <Geometry G, class W, class Policy, port::Cores C>
