@@ -22,6 +22,12 @@ std::size_t PageAllocator<G, W, Policy, C>::alloc_pages_bulk(std::span<Pfn> page
       ZoneState& zone = zones_[ref.zone];
       if (ref.type > what.highest || !is_above(zone, what, Mark::low)) continue;
       if (zone.zone->node != preferred.zone->node) break;
+      if constexpr (Lists::kAreArrays)
+        while (count < pages.size()) {
+          const std::size_t more = take_row_from_core(zone, what, pages.subspan(count));
+          if (more == 0) break;
+          count += more;
+        }
       for (; count < pages.size(); ++count) {
         const auto page = take(zone, what);
         if (!page) break;
@@ -34,6 +40,29 @@ std::size_t PageAllocator<G, W, Policy, C>::alloc_pages_bulk(std::span<Pfn> page
     const auto page = alloc_from(zonelist, request, Order{0});
     if (!page) break;
     pages[count] = page.value();
+  }
+  return count;
+}
+
+// What this core has at hand or gets with one batch, under one guard.
+template <Geometry G, class W, class Policy, port::Cores C>
+std::size_t PageAllocator<G, W, Policy, C>::take_row_from_core(
+    [[maybe_unused]] ZoneState& zone, [[maybe_unused]] const Search& search,
+    [[maybe_unused]] std::span<Pfn> pages) noexcept {
+  std::size_t count = 0;
+  if constexpr (Lists::kAreArrays) {
+    if (!has_cpu_lists(zone)) return 0;
+    const std::size_t list = Lists::list_of(search.order, search.type);
+    const Guard guard{cores_};
+    Lists& lists = lists_of(zone, guard.core());
+    if (lists.is_empty(static_cast<unsigned>(list))) refill(zone, lists, search);
+    for (; count < pages.size(); ++count) {
+      const auto* const block = lists.pop(list, search.order);
+      if (block == nullptr) break;
+      pages[count] = block->page;
+      block->head->become_allocated(search.order, zone.first_part, search.type);
+      observer_.allocated(block->page, search.order, search.type);
+    }
   }
   return count;
 }

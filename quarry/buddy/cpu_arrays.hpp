@@ -4,6 +4,10 @@
 //                           oldest      ^ top: pushed and popped here
 //   refill: a batch into an empty stack           too many: a batch from the oldest end
 //
+// Blocks that come back from above the line, where the last batch of their order came from, are not used again: they wait in a
+// list of their own until there are some, and go home. So a core that frees here and there and allocates in between moves its
+// pages down, and pageblocks become whole; one that frees what it has just allocated has it back at once.
+//
 // The same lists as CpuLists has, without links: a push or pop touches one entry and the block's own descriptor. An entry knows
 // both names of its block, so that nothing is looked up when it is handed out. Zeroed memory is a set of empty stacks. The
 // blocks are in no free count: they are on their way.
@@ -23,12 +27,24 @@ class alignas(64) CpuArrays : public CpuListNames<G> {
   using Map = Memory;
   using Descriptor = typename Map::Descriptor;
   static constexpr bool kAreArrays = true;
+  // Behind the lists that requests are served from, one of each order for what goes home.
+  static constexpr unsigned kLists = Names::kLists + kKeepSlots;
+  static constexpr unsigned outgoing(Order order) noexcept { return Names::kLists + Names::slot_of(order); }
+  static constexpr Order order_of(unsigned list) noexcept {
+    if (list < Names::kLists) return Names::order_of(list);
+    return list + 1 < kLists ? Order{list - Names::kLists} : G.pageblock_order();
+  }
 
   // How many blocks a list has room for.
   static constexpr unsigned room_of(Order order) noexcept {
-    return order.raw() < Names::kSmallOrders ? kMostRoom >> order.raw() : kWholeRoom;
+    if (order == Order{0}) return kMostRoom;
+    return order.raw() < Names::kSmallOrders ? kMostRoom / 2 >> order.raw() : kWholeRoom;
   }
-  static constexpr unsigned kMostRoom = G.max_order_ < 6 ? 1u << G.max_order_ : 64;
+  static constexpr unsigned room_of_list(unsigned list) noexcept {
+    return list < Names::kLists ? room_of(order_of(list)) : kOutRoom;
+  }
+  // Two batches of single pages, so that bulk requests of one batch do not fill and empty it in turn.
+  static constexpr unsigned kMostRoom = G.max_order_ < 7 ? 1u << G.max_order_ : 128;
   struct Entry {
     Pfn page;
     Descriptor* head;
@@ -36,8 +52,7 @@ class alignas(64) CpuArrays : public CpuListNames<G> {
 
   std::uint64_t pages() const noexcept {
     std::uint64_t sum = 0;
-    for (unsigned list = 0; list < Names::kLists; ++list)
-      sum += std::uint64_t{blocks(list)} << Names::order_of(list).raw();
+    for (unsigned list = 0; list < kLists; ++list) sum += std::uint64_t{blocks(list)} << order_of(list).raw();
     return sum;
   }
   bool is_empty(unsigned list) const noexcept { return blocks(list) == 0; }
@@ -59,6 +74,9 @@ class alignas(64) CpuArrays : public CpuListNames<G> {
     words_[list] = word + kOneFree + kStep;
     return true;
   }
+  // Where the highest block of the last batch of an order lay.
+  bool is_above_line(Pfn page, Order order) const noexcept { return line_[Names::slot_of(order)] < page.raw; }
+  void set_line(Pfn page, Order order) noexcept { line_[Names::slot_of(order)] = page.raw; }
   Entry* grow(unsigned list, Order order, std::uint32_t count) noexcept {
     Entry* const first = entries_ + start_of(list, order) + blocks(list);
     words_[list] += std::uint64_t{count} * kStep;
@@ -76,10 +94,10 @@ class alignas(64) CpuArrays : public CpuListNames<G> {
   }
   // The oldest first.
   std::span<const Entry> entries(unsigned list) const noexcept {
-    return {entries_ + start_of(list, Names::order_of(list)), blocks(list)};
+    return {entries_ + start_of(list, order_of(list)), blocks(list)};
   }
   void drop_oldest(unsigned list, std::uint32_t count) noexcept {
-    Entry* const first = entries_ + start_of(list, Names::order_of(list));
+    Entry* const first = entries_ + start_of(list, order_of(list));
     words_[list] -= std::uint64_t{count} * kStep;
     dropped_ += count;
     for (std::uint32_t i = 0; i < blocks(list); ++i) first[i] = first[i + count];
@@ -88,7 +106,7 @@ class alignas(64) CpuArrays : public CpuListNames<G> {
   CpuEvents events() const noexcept {
     CpuEvents sum{.refills = refills, .spills = spills};
     std::uint64_t there = 0;
-    for (unsigned list = 0; list < Names::kLists; ++list) {
+    for (unsigned list = 0; list < kLists; ++list) {
       sum.frees += words_[list] >> 16;
       there += blocks(list);
     }
@@ -99,18 +117,20 @@ class alignas(64) CpuArrays : public CpuListNames<G> {
 
  private:
   friend class Saboteur;
-  static constexpr unsigned kWholeRoom = 4;
+  static constexpr unsigned kWholeRoom = 4, kOutRoom = kMostRoom < 16 ? kMostRoom : 16;
   static constexpr std::uint64_t kOneFree = 1u << 16;
   static constexpr unsigned kStep = sizeof(Entry);
   static constexpr unsigned kSmallRoom =
-      page::kOrdinaryTypes * (2 * kMostRoom - 2 * (kMostRoom >> Names::kSmallOrders));
+      page::kOrdinaryTypes * (3 * kMostRoom / 2 - (kMostRoom / 2 >> (Names::kSmallOrders - 1)));
   // Orders one after the other, in each the types.
   [[gnu::always_inline]] static constexpr std::size_t start_of(std::size_t list, Order order) noexcept {
     constexpr unsigned types = page::kOrdinaryTypes;
+    if (list >= Names::kLists) return kSmallRoom + 2 * kWholeRoom + (list - Names::kLists) * kOutRoom;
     if (order.raw() >= Names::kSmallOrders)
       return kSmallRoom + (list - types * Names::kSmallOrders) * kWholeRoom;
-    const std::size_t room = kMostRoom >> order.raw();
-    return types * (2 * kMostRoom - 2 * room) + (list - types * order.raw()) * room;
+    if (order == Order{0}) return list * kMostRoom;
+    const std::size_t room = room_of(order);
+    return types * (3 * kMostRoom / 2 - 2 * room) + (list - types * order.raw()) * room;
   }
 
   // The entry `top` bytes above a list's lowest.
@@ -120,9 +140,10 @@ class alignas(64) CpuArrays : public CpuListNames<G> {
 
   // Of each list: in the low 16 bits where its top is, in bytes above its lowest entry; above them how many blocks were ever
   // pushed: one write does for both.
-  Shared<std::uint64_t> words_[Names::kLists];
+  Shared<std::uint64_t> words_[kLists];
   Shared<std::uint64_t> put_, dropped_;  // blocks that came from the zone and went back there
-  Entry entries_[kSmallRoom + 2 * kWholeRoom];
+  std::uint64_t line_[kKeepSlots];
+  Entry entries_[kSmallRoom + 2 * kWholeRoom + kKeepSlots * kOutRoom];
 };
 
 }  // namespace quarry::buddy

@@ -162,11 +162,15 @@ void PageAllocator<G, W, Policy, C>::refill(ZoneState& zone, Lists& lists, const
     if (wanted > Lists::room_of(search.order)) wanted = Lists::room_of(search.order);
     const std::uint32_t count = take_batch(zone, search, {pages, wanted});
     typename Lists::Entry* next = lists.grow(list, search.order, count);
+    Pfn highest{0};
     for (std::uint32_t left = count; left != 0; --left) {
-      Descriptor& head = map_->at(pages[left - 1]);
+      const Pfn page = pages[left - 1];
+      Descriptor& head = map_->at(page);
       head.rest_on_core();
-      *next++ = {pages[left - 1], &head};
+      *next++ = {page, &head};
+      if (highest < page) highest = page;
     }
+    if (count != 0) lists.set_line(highest, search.order);
   } else {
     for (; wanted != 0; --wanted) {
       const auto page = take_from_zone(zone, search);
@@ -212,10 +216,18 @@ bool PageAllocator<G, W, Policy, C>::keep_on_core(ZoneState& zone, Lists& lists,
     if (order > G.pageblock_order() && !is_of_one_type(page, order)) return false;
   if constexpr (Lists::kAreArrays) {
     Descriptor& head = map_->at(page);
-    const unsigned list = Lists::list_of(order, head.list());
-    const std::uint32_t keep = zone.keep[Lists::slot_of(order)];
+    std::uint32_t keep = zone.keep[Lists::slot_of(order)];
     if (keep == 0) return false;
-    if (Lists::limit_of(lists.blocks(list)) >= keep) spill(zone, lists, zone.batch, list);
+    unsigned list = Lists::list_of(order, head.list());
+    if (lists.is_above_line(page, order)) {
+      list = Lists::outgoing(order);
+      const std::uint32_t room = Lists::limit_of(Lists::room_of_list(list));
+      if (room < keep) keep = room;
+      if (Lists::limit_of(lists.blocks(list)) >= keep)
+        spill(zone, lists, std::uint64_t{lists.blocks(list)} << order.raw(), list);
+    } else if (Lists::limit_of(lists.blocks(list)) >= keep) {
+      spill(zone, lists, zone.batch, list);
+    }
     head.rest_on_core();
     return lists.push({page, &head}, list, order, keep);
   } else {

@@ -173,7 +173,7 @@ TEST_ON_COMPACT(an_array_is_limited_by_its_room_and_by_what_a_core_may_keep) {
     std::uint32_t blocks;
   };
   const Case cases[] = {{1 << 20, 0, Lists::kMostRoom},
-                        {1 << 20, 3, Lists::kMostRoom / 8},
+                        {1 << 20, 3, Lists::kMostRoom / 16},
                         {40, 0, 20},
                         {40, 2, 5},
                         {8, 3, 1},

@@ -82,8 +82,9 @@ inline bool PageAllocator<G, W, Policy, C>::keep_at_hand([[maybe_unused]] Pfn pa
     const Guard guard{cores_};
     // Under the guard: whoever isolates pageblocks sets this to none and then has every core drained.
     const std::uint32_t most = home.zone->keep[Lists::slot_of(order)];
-    if (!home.lists[guard.core()].push({page, head}, Lists::list_of(order, tag.index_of_list()), order, most))
-        [[unlikely]]
+    Lists& mine = home.lists[guard.core()];
+    if (mine.is_above_line(page, order)) return false;
+    if (!mine.push({page, head}, Lists::list_of(order, tag.index_of_list()), order, most)) [[unlikely]]
       return false;
     head->rest_on_core(tag);
     observer_.freed(page, order);

@@ -356,6 +356,7 @@ class PageAllocator {
   void limit_lists(ZoneState& zone, CpuLimits limits) noexcept;
   void follow_isolation(ZoneState& zone) noexcept QUARRY_REQUIRES(zone.lock);
   void find_nearest() noexcept;
+  std::size_t take_row_from_core(ZoneState& zone, const Search& search, std::span<Pfn> pages) noexcept;
   // Whether a block of an order above 0 that a core has at hand is one to be had. In Linux the mark wants one in the zone.
   static constexpr bool counts_at_hand() noexcept { return Lists::kAreArrays; }
   // Whether this core's lists have such a block.

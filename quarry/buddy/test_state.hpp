@@ -54,7 +54,7 @@ class Saboteur {
     if constexpr (L::kAreArrays)
       for (unsigned list = 0; list < L::kLists; ++list) {
         const Order order = L::order_of(list);
-        for (unsigned at = lists.blocks(list); at < L::room_of(order); ++at)
+        for (unsigned at = lists.blocks(list); at < L::room_of_list(list); ++at)
           lists.entries_[L::start_of(list, order) + at] = {};
       }
   }
