@@ -9,6 +9,8 @@ file(GLOB kernel_sources CONFIGURE_DEPENDS RELATIVE "${PROJECT_SOURCE_DIR}"
   "${PROJECT_SOURCE_DIR}/kernel/*.cpp" "${PROJECT_SOURCE_DIR}/kernel/${QUARRY_KERNEL}/*.cpp"
   "${PROJECT_SOURCE_DIR}/kernel/${QUARRY_KERNEL}/*.S")
 quarry_sources(kernel_tests quarry _test.cpp)
+quarry_sources(kernel_shell_tests shell _test.cpp)
+list(APPEND kernel_tests ${kernel_shell_tests})
 list(FILTER kernel_tests EXCLUDE REGEX "_model_test\\.cpp$")
 set_source_files_properties(${kernel_tests} PROPERTIES COMPILE_OPTIONS -O1)  # they are run once
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")  # clang leaves loops alone in freestanding code

@@ -6,6 +6,7 @@
 #include "kernel/crash.hpp"
 #include "kernel/direct_map.hpp"
 #include "kernel/faults.hpp"
+#include "kernel/loops.hpp"
 #include "kernel/options.hpp"
 #include "kernel/report.hpp"
 #include "kernel/shell.hpp"
@@ -128,6 +129,10 @@ void main(const BootInfo& info) noexcept {
   crash(option_value(options, "crash="));
   Verdict verdict;
   verdict.is_good = started && started.value() == arch::core_count();
+  if (has_option(options, "bench")) {
+    Heap heap{system};
+    arch::power_off(run_loops(heap) ? 0 : 1);
+  }
   if (has_option(options, "test")) {
     test_everything(early, system, verdict);
     end(verdict);

@@ -77,7 +77,7 @@ class Note {
   struct Chunk {
     Chunk* next = nullptr;
     std::size_t used = 0;
-    char text[kChunk - sizeof(Chunk*) - sizeof(std::size_t)];
+    char text[kChunk - sizeof(void*) - sizeof(std::size_t)];
   };
   static_assert(sizeof(Chunk) == kChunk);
 

@@ -9,9 +9,11 @@ INIT = pathlib.Path(__file__).with_name("init.sh")
 DIRECTORY, PROGRAM = 0o40755, 0o100755
 
 
-def archive(init, busybox):
+def archive(init, busybox, more=None):
+    """A cpio archive; `more` are files by name."""
     entries = [(name, DIRECTORY, b"") for name in ("bin", "dev", "proc", "sys")]
-    entries += [("init", PROGRAM, init), ("bin/busybox", PROGRAM, busybox), ("TRAILER!!!", 0, b"")]
+    entries += [("init", PROGRAM, init), ("bin/busybox", PROGRAM, busybox)]
+    entries += [(name, PROGRAM, data) for name, data in (more or {}).items()] + [("TRAILER!!!", 0, b"")]
     out = bytearray()
     for inode, (name, mode, data) in enumerate(entries, 1):
         path = name.encode() + b"\0"

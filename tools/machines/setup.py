@@ -60,18 +60,21 @@ class Archive:
             raise Unreachable(f"{package}: no 6.1 kernel in this archive")
         return found[1]
 
-    def unpack(self, package, folder):
+    def unpack(self, packages, folder):
+        """A package, or several into one folder."""
         if folder.is_dir():
             return
         self.debs.mkdir(parents=True, exist_ok=True)
-        run("apt-get", "-q", *self.options, "download", package, cwd=self.debs)
-        deb = max(self.debs.glob(f"{package}_*_{self.arch.deb}.deb"), key=lambda path: path.stat().st_mtime)
         begun = folder.with_name(folder.name + ".begun")
         shutil.rmtree(begun, ignore_errors=True)
-        run("dpkg-deb", "-x", deb, begun)
+        for package in (packages,) if isinstance(packages, str) else packages:
+            run("apt-get", "-q", *self.options, "download", package, cwd=self.debs)
+            found = [deb for kind in (self.arch.deb, "all") for deb in self.debs.glob(f"{package}_*_{kind}.deb")]
+            deb = max(found, key=lambda path: path.stat().st_mtime)
+            run("dpkg-deb", "-x", deb, begun)
+            deb.unlink()
         for modules in ("lib/modules", "usr/lib/modules"):  # what booting needs is built in
             shutil.rmtree(begun / modules, ignore_errors=True)
-        deb.unlink()
         begun.rename(folder)
 
 

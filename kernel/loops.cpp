@@ -1,0 +1,189 @@
+#include "kernel/loops.hpp"
+
+#include "kernel/console.hpp"
+#include "quarry/base/divide.hpp"
+
+namespace kernel {
+namespace {
+
+using quarry::Done;
+using quarry::Error;
+using quarry::Order;
+using quarry::Pfn;
+using quarry::Result;
+using quarry::TextView;
+using Cache = Heap::Cache;
+
+constexpr std::uint64_t kPairs = 100'000, kLargePairs = 2000;
+constexpr std::uint64_t kSinglePages = 65'536, kLargeBlocks = 256, kObjects = 10'000;
+
+// Nothing moves across it, and memory is as the source says.
+void barrier() noexcept { asm volatile("" ::: "memory"); }
+
+// What happened since `before`, for so many operations.
+void tell(TextView loop, std::uint64_t parameter, std::uint64_t before, std::uint64_t operations) noexcept {
+  const std::uint64_t hundredths = quarry::divide((arch::ticks() - before) * 100, operations);
+  const std::uint64_t whole = quarry::divide(hundredths, 100), rest = hundredths - whole * 100;
+  quarry::TextSink out = console();
+  out.put("@@LOOP ")
+      .put(loop)
+      .put(' ')
+      .dec(parameter)
+      .put(' ')
+      .dec(whole)
+      .put(rest < 10 ? ".0" : ".")
+      .dec(rest);
+  out.put('\n');
+}
+
+// A block of pages for a list of what a loop holds.
+template <class T>
+class List {
+ public:
+  List(Heap& heap, std::uint64_t count) noexcept : heap_{heap} {
+    while (order_ < Order::kCeiling && (std::uint64_t{4096} << order_) < count * sizeof(T)) ++order_;
+    const auto block = heap.alloc_pages(Order{order_});
+    if (block) items_ = static_cast<T*>(block.value());
+  }
+  List(const List&) = delete;
+  List& operator=(const List&) = delete;
+  ~List() {
+    if (items_ != nullptr)
+      quarry::check(static_cast<bool>(heap_.free_pages(items_, Order{order_})), "the list's block");
+  }
+  T* items() const noexcept { return items_; }  // null: there is no memory for it
+
+ private:
+  Heap& heap_;
+  unsigned order_ = 0;
+  T* items_ = nullptr;
+};
+
+[[gnu::noinline]] void measure_nothing() noexcept {
+  const std::uint64_t before = arch::ticks();
+  for (std::uint64_t left = kPairs; left != 0; --left) barrier();
+  tell("empty_loop", 0, before, kPairs);
+}
+
+// One block out and in again; the first time around only warms up.
+[[gnu::noinline, gnu::noclone]] Result<Done> measure_page_pairs(System& system, Order order,
+                                                                std::uint64_t pairs) noexcept {
+  for (int around = 0; around < 2; ++around) {
+    const std::uint64_t before = arch::ticks();
+    for (std::uint64_t left = pairs; left != 0; --left) {
+      const auto block = system.allocator().alloc_pages(order, {});
+      if (!block) return block.error();
+      if (const auto done = system.allocator().free_pages(block.value(), order); !done) return done;
+    }
+    if (around == 1) tell("page_pair", order.raw(), before, pairs);
+  }
+  return Done{};
+}
+
+// Many blocks out, then all of them in. The list of them is a block itself.
+[[gnu::noinline, gnu::noclone]] Result<Done> measure_many_pages(Heap& heap, Order order,
+                                                                std::uint64_t blocks) noexcept {
+  System& system = heap.system();
+  const List<Pfn> list{heap, blocks};
+  Pfn* const held = list.items();
+  if (held == nullptr) return Error::no_memory;
+  std::uint64_t before = arch::ticks();
+  for (std::uint64_t i = 0; i < blocks; ++i) {
+    const auto block = system.allocator().alloc_pages(order, {});
+    if (!block) return block.error();
+    held[i] = block.value();
+  }
+  tell("page_bulk_alloc", order.raw(), before, blocks);
+  before = arch::ticks();
+  for (std::uint64_t i = 0; i < blocks; ++i)
+    if (const auto done = system.allocator().free_pages(held[i], order); !done) return done;
+  tell("page_bulk_free", order.raw(), before, blocks);
+  return Done{};
+}
+
+[[gnu::noinline]] Result<Done> measure_objects(Heap& heap, Cache& cache, std::uint64_t size) noexcept {
+  const std::uint64_t before = arch::ticks();
+  for (std::uint64_t left = kPairs; left != 0; --left) {
+    const auto object = heap.alloc(cache);
+    if (!object) return object.error();
+    barrier();
+    if (const auto done = heap.free(cache, object.value()); !done) return done;
+  }
+  tell("slab_pair", size, before, kPairs);
+  return Done{};
+}
+
+[[gnu::noinline]] Result<Done> measure_many_objects(Heap& heap, Cache& cache, std::uint64_t size) noexcept {
+  const List<void*> list{heap, kObjects};
+  void** const held = list.items();
+  if (held == nullptr) return Error::no_memory;
+  std::uint64_t before = arch::ticks();
+  for (std::uint64_t i = 0; i < kObjects; ++i) {
+    const auto object = heap.alloc(cache);
+    if (!object) return object.error();
+    held[i] = object.value();
+  }
+  tell("slab_bulk_alloc", size, before, kObjects);
+  before = arch::ticks();
+  for (std::uint64_t i = 0; i < kObjects; ++i)
+    if (const auto done = heap.free(cache, held[i]); !done) return done;
+  tell("slab_bulk_free", size, before, kObjects);
+  return Done{};
+}
+
+[[gnu::noinline, gnu::noclone]] Result<Done> measure_kmalloc(Heap& heap, std::uint64_t size) noexcept {
+  const std::uint64_t before = arch::ticks();
+  for (std::uint64_t left = kPairs; left != 0; --left) {
+    const auto memory = heap.kmalloc(size);
+    if (!memory) return memory.error();
+    barrier();
+    if (const auto done = heap.kfree(memory.value()); !done) return done;
+  }
+  tell("kmalloc_pair", size, before, kPairs);
+  return Done{};
+}
+
+Result<Done> measure_slab(Heap& heap, std::uint32_t size) noexcept {
+  const auto cache = heap.system().slabs().create({.name = "loops", .size = size});
+  if (!cache) return cache.error();
+  auto done = measure_objects(heap, *cache.value(), size);
+  if (done) done = measure_many_objects(heap, *cache.value(), size);
+  if (done) done = measure_kmalloc(heap, size);
+  const auto left = heap.system().slabs().destroy(*cache.value());
+  return !done || left ? done : left.error();
+}
+
+// Whether a tick of the clock is an instruction: a loop of two to four takes what it must, and each time the same.
+bool clock_counts_instructions() noexcept {
+  std::uint64_t took[2] = {};
+  for (std::uint64_t& ticks : took) {
+    const std::uint64_t before = arch::ticks();
+    for (std::uint64_t left = kPairs; left != 0; --left) barrier();
+    ticks = arch::ticks() - before;
+  }
+  const std::uint64_t apart = took[0] < took[1] ? took[1] - took[0] : took[0] - took[1];
+  return took[1] >= 2 * kPairs && took[1] <= 4 * kPairs + 100 && apart <= 8;
+}
+
+}  // namespace
+
+Result<Done> run_loops(Heap& heap) noexcept {
+  if (!clock_counts_instructions()) {
+    console().put("@@LOOP failed: the clock does not count instructions\n");
+    return Error::bad_argument;
+  }
+  measure_nothing();
+  Result<Done> done = Done{};
+  for (const unsigned order : {0u, 1u, 3u})
+    if (done) done = measure_page_pairs(heap.system(), Order{order}, kPairs);
+  for (const unsigned order : {9u, 10u})
+    if (done) done = measure_page_pairs(heap.system(), Order{order}, kLargePairs);
+  if (done) done = measure_many_pages(heap, Order{0}, kSinglePages);
+  if (done) done = measure_many_pages(heap, Order{9}, kLargeBlocks);
+  for (const std::uint32_t size : {16u, 64u, 256u, 1024u})
+    if (done) done = measure_slab(heap, size);
+  console().put(done ? "@@LOOP done\n" : "@@LOOP failed\n");
+  return done;
+}
+
+}  // namespace kernel
