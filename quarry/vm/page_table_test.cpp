@@ -2,7 +2,7 @@
 
 #include "quarry/vm/format_arm.hpp"
 #include "quarry/vm/format_x86_64.hpp"
-#include "quarry/vm/test_machine.hpp"
+#include "quarry/vm/table_machine_test.hpp"
 
 namespace quarry::vm {
 namespace {

@@ -1,5 +1,5 @@
 #include "quarry/vm/format_x86_64.hpp"
-#include "quarry/vm/test_machine.hpp"
+#include "quarry/vm/table_machine_test.hpp"
 
 namespace quarry::vm {
 namespace {
