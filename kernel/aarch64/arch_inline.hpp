@@ -17,7 +17,7 @@ using TableFormat = quarry::vm::Arm64<48, quarry::vm::Half::upper>;
 using IrqState = std::uint64_t;  // DAIF
 
 inline IrqState disable_interrupts() noexcept {
-  IrqState before;
+  IrqState before = 0;
   asm volatile("mrs %0, daif; msr daifset, #2" : "=r"(before)::"memory");
   return before;
 }
@@ -33,13 +33,13 @@ inline void wait_for_interrupt() noexcept {
 
 // The core's own tables are where TPIDR_EL1 says, its number first.
 inline unsigned this_core() noexcept {
-  std::uint64_t tables;
+  std::uint64_t tables = 0;
   asm volatile("mrs %0, tpidr_el1" : "=r"(tables));
   return *reinterpret_cast<const unsigned*>(tables);
 }
 // The generic timer's: the same on all cores.
 inline std::uint64_t ticks() noexcept {
-  std::uint64_t count;
+  std::uint64_t count = 0;
   asm volatile("isb; mrs %0, cntvct_el0" : "=r"(count)::"memory");
   return count;
 }

@@ -12,7 +12,7 @@ inline constexpr quarry::TextView kName{"x86_64"};
 // The upper half begins here: all of it below the image, up to the middle, is the direct map.
 inline constexpr std::uint64_t kDirectMap = 0xffff'8000'0000'0000;
 
-using TableFormat = quarry::vm::X86_64<4>;
+using TableFormat = quarry::vm::X86<4>;
 
 using IrqState = std::uint64_t;  // RFLAGS
 

@@ -15,7 +15,7 @@ inline constexpr std::uint64_t kPageAttributes = 0x0007'0106'0007'0106;
 // One root translates both halves of the address space, with the hole of the addresses between that no
 // processor accepts. The port has set CR4.PGE, CR0.WP and, unless kNoExecute is left out, IA32_EFER.NXE.
 template <unsigned Levels>
-struct X86_64 {
+struct X86 {
   static_assert(Levels == 4 || Levels == 5);
   static constexpr unsigned kPageShift = 12;
   static constexpr unsigned kVirtBits = 12 + 9 * Levels;
@@ -71,6 +71,6 @@ struct X86_64 {
     return kWriteThrough | kNoCache;
   }
 };
-static_assert(TableFormat<X86_64<4>> && TableFormat<X86_64<5>>);
+static_assert(TableFormat<X86<4>> && TableFormat<X86<5>>);
 
 }  // namespace quarry::vm

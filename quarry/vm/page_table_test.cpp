@@ -9,7 +9,7 @@ namespace {
 
 constinit TestFrames memory{};
 
-using Format = X86_64<4>;
+using Format = X86<4>;
 using Tree = PageTable<Format, TestMap>;
 constexpr Access kData{.write = true};
 constexpr std::uint64_t kHigh = 0xffff'8880'0000'0000;
