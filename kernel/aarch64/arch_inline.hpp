@@ -31,6 +31,22 @@ inline void wait_for_interrupt() noexcept {
   asm volatile("dsb sy; wfi; msr daifclr, #2; isb; msr daifset, #2" ::: "memory");
 }
 
+// What tables say now is seen by all cores that walk them.
+inline void publish_tables() noexcept { asm volatile("dsb ishst; isb" ::: "memory"); }
+// The processor tells all others.
+inline constexpr bool kForgetsEverywhere = true;
+inline void forget(std::uint64_t begin, std::uint64_t end) noexcept {
+  constexpr std::uint64_t page_bits = 12, most_pages = 512, number_bits = 44;
+  asm volatile("dsb ishst" ::: "memory");
+  if ((end - begin) >> page_bits > most_pages)
+    asm volatile("tlbi vmalle1is" ::: "memory");
+  else
+    for (std::uint64_t at = begin; at < end; at += std::uint64_t{1} << page_bits)
+      asm volatile("tlbi vaae1is, %0" ::"r"(at >> page_bits & ((std::uint64_t{1} << number_bits) - 1))
+                   : "memory");
+  asm volatile("dsb ish; isb" ::: "memory");
+}
+
 // The core's own tables are where TPIDR_EL1 says, its number first.
 inline unsigned this_core() noexcept {
   std::uint64_t tables = 0;

@@ -30,6 +30,22 @@ inline void relax() noexcept { asm volatile("pause" ::: "memory"); }
 // After sti the next instruction still runs undisturbed, so that no interrupt slips in before hlt.
 inline void wait_for_interrupt() noexcept { asm volatile("sti; hlt; cli" ::: "memory"); }
 
+// A walk sees what was written before, without more.
+inline void publish_tables() noexcept {}
+// On this core alone.
+inline constexpr bool kForgetsEverywhere = false;
+inline void forget(std::uint64_t begin, std::uint64_t end) noexcept {
+  constexpr std::uint64_t page_bits = 12, most_pages = 512, global_pages = 1u << 7;
+  if ((end - begin) >> page_bits <= most_pages) {
+    for (std::uint64_t at = begin; at < end; at += std::uint64_t{1} << page_bits)
+      asm volatile("invlpg (%0)" ::"r"(at) : "memory");
+    return;
+  }
+  std::uint64_t control = 0;
+  asm volatile("movq %%cr4, %0" : "=r"(control));
+  asm volatile("movq %0, %%cr4; movq %1, %%cr4" ::"r"(control ^ global_pages), "r"(control) : "memory");
+}
+
 // The core's own tables are where GS says, its number first.
 inline unsigned this_core() noexcept {
   unsigned index;
