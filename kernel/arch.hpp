@@ -13,6 +13,9 @@
 //     void wait_for_interrupt() noexcept;           with interrupts disabled: enables them, sleeps until one came,
 //                                                   disables them; none is lost between the two
 //     unsigned this_core() noexcept;                0-based and dense; 0 boots
+//     void publish_tables() noexcept;               entries that were absent are there: every walk sees them now
+//     void forget(begin, end) noexcept;             what is remembered of these virtual addresses, on this core, or
+//     inline constexpr bool kForgetsEverywhere;     on all of them
 //     std::uint64_t ticks() noexcept;               counts up on every core
 //
 // Order of a boot: the architecture's entry sets up console, exceptions and boot tables, describes the machine,

@@ -6,7 +6,7 @@
 namespace kernel {
 namespace {
 
-constexpr unsigned kCallsOfEach = 400;
+constexpr unsigned kCallsOfEach = 100;
 
 struct Calls {
   unsigned cores = 0;

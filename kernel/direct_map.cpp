@@ -1,11 +1,14 @@
 #include "kernel/direct_map.hpp"
 
+#include "kernel/cores.hpp"
 #include "quarry/early/memblock.hpp"
 
 namespace kernel {
 
 using quarry::Bytes, quarry::Done, quarry::Error, quarry::Pfn, quarry::PfnRange, quarry::PhysAddr,
     quarry::PhysRange, quarry::Result;
+
+using quarry::vm::VirtAddr, quarry::vm::VirtRange;
 
 namespace {
 
@@ -21,6 +24,17 @@ quarry::vm::Access access_for(arch::MapAs as) noexcept {
     case arch::MapAs::device: return {.write = true, .execute = false, .type = MemoryType::device};
   }
   return {};
+}
+
+void forget_on_all_cores(VirtRange range) noexcept {
+  const auto forget = [](void* self, unsigned) noexcept {
+    const VirtRange& gone = *static_cast<const VirtRange*>(self);
+    arch::forget(gone.begin().raw, gone.end().raw);
+  };
+  forget(&range, arch::this_core());
+  if (arch::kForgetsEverywhere) return;
+  for (unsigned core = 0; core < running_cores(); ++core)
+    if (core != arch::this_core()) Platform{}.run_on(core, forget, &range);
 }
 
 }  // namespace
@@ -73,6 +87,21 @@ Result<Done> DirectMap::build(quarry::boot::State& state) noexcept {
   ram_end = kPage.pfn_down(state.memblock.end_of_dram());
   state_ = nullptr;
   return Done{};
+}
+
+void DirectMap::take_pages_from(System& system) noexcept {
+  table_->set_pages({&system,
+                     [](void* self) noexcept -> Result<Pfn> {
+                       return static_cast<System*>(self)->frames().alloc_pages(quarry::Order{0}, {});
+                     },
+                     [](void* self, Pfn page) noexcept {
+                       const auto taken =
+                           static_cast<System*>(self)->frames().free_pages(page, quarry::Order{0});
+                       quarry::check(bool{taken}, "a page table that was not the page allocator's");
+                     }});
+  table_->set_walkers({nullptr, [](void*, VirtRange) noexcept { arch::publish_tables(); },
+                       [](void*, VirtRange range) noexcept { forget_on_all_cores(range); },
+                       [](void*) noexcept { forget_on_all_cores({VirtAddr{0}, VirtAddr{UINT64_MAX}}); }});
 }
 
 Result<Done> DirectMap::map_ram(quarry::boot::State& state) noexcept {

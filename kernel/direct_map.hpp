@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "kernel/platform.hpp"
+#include "kernel/system.hpp"
 #include "quarry/boot/flow.hpp"
 #include "quarry/early/config.hpp"
 #include "quarry/vm/page_table.hpp"
@@ -24,7 +25,10 @@ class DirectMap {
   // Physical memory as pointers; before the tables are in force as far as the boot tables reach.
   static quarry::early::DirectMap early() noexcept;
 
-  const std::optional<Table>& table() const noexcept { return table_; }
+  // Null before they are built.
+  Table* table() noexcept { return table_ ? &*table_ : nullptr; }
+  // From now on table pages are the page allocator's, and all running cores are told what changes.
+  void take_pages_from(System& system) noexcept;
 
  private:
   quarry::Result<quarry::Done> build(quarry::boot::State& state) noexcept;

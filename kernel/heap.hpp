@@ -1,35 +1,20 @@
-// kernel/heap.hpp: pages and kmalloc for all cores.
+// kernel/heap.hpp: pages and objects as memory, for any core at any time.
 #pragma once
 
-#include "kernel/lock.hpp"
 #include "kernel/system.hpp"
 
 namespace kernel {
 
-// The page allocator serves all cores by itself. Slabs have no lock of their own: here is one for all of them.
 class Heap {
  public:
   explicit Heap(System& system) noexcept : system_{&system} {}
 
-  quarry::Result<void*> kmalloc(std::uint64_t size) noexcept {
-    const Lock::Held held{slabs_};
-    return system_->kmalloc().kmalloc(size);
-  }
-  quarry::Result<quarry::Done> kfree(void* memory) noexcept {
-    const Lock::Held held{slabs_};
-    return system_->kmalloc().kfree(memory);
-  }
+  quarry::Result<void*> kmalloc(std::uint64_t size) noexcept { return system_->kmalloc().kmalloc(size); }
+  quarry::Result<quarry::Done> kfree(void* memory) noexcept { return system_->kmalloc().kfree(memory); }
   using Cache = quarry::slab::KmemCache<System::Pages>;
-  quarry::Result<void*> alloc(Cache& cache) noexcept {
-    const Lock::Held held{slabs_};
-    return cache.alloc();
-  }
-  quarry::Result<quarry::Done> free(Cache& cache, void* object) noexcept {
-    const Lock::Held held{slabs_};
-    return cache.free(object);
-  }
+  quarry::Result<void*> alloc(Cache& cache) noexcept { return cache.alloc(); }
+  quarry::Result<quarry::Done> free(Cache& cache, void* object) noexcept { return cache.free(object); }
   quarry::Result<void*> alloc_pages(quarry::Order order) noexcept {
-    const Lock::Held held{slabs_};
     const auto first = system_->frames().alloc_pages(order, {});
     if (!first) return first.error();
     return static_cast<void*>(Platform{}.map({first.value(), first.value() + order.pages()}));
@@ -37,14 +22,12 @@ class Heap {
   quarry::Result<quarry::Done> free_pages(void* memory, quarry::Order order) noexcept {
     const auto first = Platform{}.pfn_of(memory);
     if (!first) return first.error();
-    const Lock::Held held{slabs_};
     return system_->frames().free_pages(first.value(), order);
   }
   System& system() noexcept { return *system_; }
 
  private:
   System* system_;
-  Lock slabs_;
 };
 
 }  // namespace kernel

@@ -8,6 +8,7 @@
 #include "kernel/faults.hpp"
 #include "kernel/loops.hpp"
 #include "kernel/options.hpp"
+#include "kernel/remap.hpp"
 #include "kernel/report.hpp"
 #include "kernel/shell.hpp"
 #include "kernel/stress.hpp"
@@ -22,7 +23,6 @@ namespace memory = quarry::memory;
 using quarry::TextView;
 
 namespace {
-
 
 // What a run of the kernel's own tests did; the last line says it.
 struct Verdict {
@@ -68,11 +68,13 @@ void stress_all(System& system, Verdict& verdict) noexcept {
   verdict.is_good = verdict.is_good && result.complaint.empty();
 }
 
-void test_everything(const memory::EarlySystem& early, System& system, Verdict& verdict) noexcept {
+void test_everything(const memory::EarlySystem& early, DirectMap& direct_map, System& system,
+                     Verdict& verdict) noexcept {
   exercise(memory::exercise_pages(system), verdict);
   exercise(memory::exercise_kmalloc(system), verdict);
   exercise(memory::exercise_cache(system), verdict);
   exercise(exercise_calls(), verdict);
+  exercise(exercise_tables(direct_map, system), verdict);
   stress_all(system, verdict);
   const FaultRun faults = provoke_faults(system, early.machine());
   verdict.faults = faults.caught;
@@ -134,7 +136,7 @@ void main(const BootInfo& info) noexcept {
     arch::power_off(run_loops(heap) ? 0 : 1);
   }
   if (has_option(options, "test")) {
-    test_everything(early, system, verdict);
+    test_everything(early, direct_map, system, verdict);
     end(verdict);
   }
   if (!has_option(options, "off")) verdict.is_good = run_shell(early, system) && verdict.is_good;

@@ -9,7 +9,7 @@ using quarry::Error, quarry::Order, quarry::Result, quarry::TextView;
 
 namespace {
 
-constexpr unsigned kHeld = 64, kSteps = 20'000, kRounds = 2, kHighestOrder = 9;
+constexpr unsigned kHeld = 64, kSteps = 8'000, kRounds = 2, kHighestOrder = 9;
 constexpr std::uint64_t kLargestObject = 16'384;
 
 // Whoever has blocks for a core puts them here; the core takes all of them at once.
@@ -144,7 +144,7 @@ void Stress::drop_all(unsigned core) noexcept {
 
 // Until a core is refused several times in a row, whatever it asks for.
 void Stress::use_up(unsigned core) noexcept {
-  constexpr unsigned enough = 64;
+  constexpr unsigned enough = 8;
   Worker& me = workers_[core];
   for (unsigned refused = 0; refused < enough && me.result.complaint.empty();) {
     Stamp* const block = get(me, core);

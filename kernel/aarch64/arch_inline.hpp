@@ -17,7 +17,7 @@ using TableFormat = quarry::vm::Arm64<48, quarry::vm::Half::upper>;
 using IrqState = std::uint64_t;  // DAIF
 
 inline IrqState disable_interrupts() noexcept {
-  IrqState before;
+  IrqState before = 0;
   asm volatile("mrs %0, daif; msr daifset, #2" : "=r"(before)::"memory");
   return before;
 }
@@ -31,15 +31,31 @@ inline void wait_for_interrupt() noexcept {
   asm volatile("dsb sy; wfi; msr daifclr, #2; isb; msr daifset, #2" ::: "memory");
 }
 
+// What tables say now is seen by all cores that walk them.
+inline void publish_tables() noexcept { asm volatile("dsb ishst; isb" ::: "memory"); }
+// The processor tells all others.
+inline constexpr bool kForgetsEverywhere = true;
+inline void forget(std::uint64_t begin, std::uint64_t end) noexcept {
+  constexpr std::uint64_t page_bits = 12, most_pages = 512, number_bits = 44;
+  asm volatile("dsb ishst" ::: "memory");
+  if ((end - begin) >> page_bits > most_pages)
+    asm volatile("tlbi vmalle1is" ::: "memory");
+  else
+    for (std::uint64_t at = begin; at < end; at += std::uint64_t{1} << page_bits)
+      asm volatile("tlbi vaae1is, %0" ::"r"(at >> page_bits & ((std::uint64_t{1} << number_bits) - 1))
+                   : "memory");
+  asm volatile("dsb ish; isb" ::: "memory");
+}
+
 // The core's own tables are where TPIDR_EL1 says, its number first.
 inline unsigned this_core() noexcept {
-  std::uint64_t tables;
+  std::uint64_t tables = 0;
   asm volatile("mrs %0, tpidr_el1" : "=r"(tables));
   return *reinterpret_cast<const unsigned*>(tables);
 }
 // The generic timer's: the same on all cores.
 inline std::uint64_t ticks() noexcept {
-  std::uint64_t count;
+  std::uint64_t count = 0;
   asm volatile("isb; mrs %0, cntvct_el0" : "=r"(count)::"memory");
   return count;
 }

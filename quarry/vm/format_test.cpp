@@ -36,8 +36,8 @@ void expect_round_trips() {
 }
 
 TEST(entries_read_back_as_they_were_written) {
-  expect_round_trips<X86_64<4>>();
-  expect_round_trips<X86_64<5>>();
+  expect_round_trips<X86<4>>();
+  expect_round_trips<X86<5>>();
   expect_round_trips<Arm64<39, Half::lower>>();
   expect_round_trips<Arm64<48, Half::upper>>();
   expect_round_trips<Arm64<47, Half::upper, 14>>();
@@ -49,7 +49,7 @@ TEST(entries_read_back_as_they_were_written) {
 }
 
 TEST(entries_of_x86_64_are_the_manuals) {
-  using F = X86_64<4>;
+  using F = X86<4>;
   //                                      XD           address        G PS D A PCD PWT U/S R/W P
   expect_equal(F::leaf_at(PhysAddr{0x1234000}, 0, kData), 0x8000'0000'0123'4163u);
   expect_equal(F::leaf_at(PhysAddr{0x1234000}, 0, kCode), 0x0000'0000'0123'4161u);
@@ -87,7 +87,7 @@ TEST(entries_of_riscv64_are_the_manuals) {
 }
 
 TEST(levels_and_indices_follow_from_the_format) {
-  expect_equal(Shape<X86_64<5>>::levels(), 5u);
+  expect_equal(Shape<X86<5>>::levels(), 5u);
   expect_equal(Shape<Arm64<39, Half::upper>>::levels(), 3u);
   expect_equal(Shape<Arm64<42, Half::upper, 16>>::levels(), 2u);
   expect_equal(Shape<Arm64<48, Half::upper, 14>>::levels(), 4u);
@@ -96,17 +96,35 @@ TEST(levels_and_indices_follow_from_the_format) {
   expect_equal(Shape<ArmLpae>::entries(2), 4u);
   expect_equal(Shape<ArmLpae>::entries(1), 512u);
   expect_equal(Shape<Riscv64<57>>::levels(), 5u);
-  expect_equal(Shape<X86_64<4>>::index(0xffff'8880'0000'0000, 3), 273u);
+  expect_equal(Shape<X86<4>>::index(0xffff'8880'0000'0000, 3), 273u);
   expect_equal(Shape<ArmLpae>::index(0xc000'0000, 2), 3u);
 }
 
+template <class F>
+constexpr std::uint64_t largest_page() {
+  return Shape<F>::span(F::kHighestLeaf);
+}
+
+TEST(the_largest_pages_are_the_manuals) {
+  constexpr std::uint64_t mega = 1 << 20, giga = 1 << 30;
+  expect_equal(largest_page<X86<4>>(), giga);
+  expect_equal(largest_page<X86<5>>(), giga);
+  expect_equal(largest_page<ArmLpae>(), giga);
+  expect_equal(largest_page<Arm64<48, Half::upper>>(), giga);
+  expect_equal(largest_page<Arm64<48, Half::upper, 14>>(), 32 * mega);
+  expect_equal(largest_page<Arm64<48, Half::upper, 16>>(), 512 * mega);
+  expect_equal(largest_page<Riscv64<39>>(), giga);
+  expect_equal(largest_page<Riscv64<48>>(), 512 * giga);
+  expect_equal(largest_page<Riscv64<57>>(), 256 * 1024 * giga);
+}
+
 TEST(addresses_are_of_a_tree_by_their_upper_bits) {
-  expect(X86_64<4>::translates(VirtAddr{0x7fff'ffff'ffff}));
-  expect(!X86_64<4>::translates(VirtAddr{0x8000'0000'0000}));
-  expect(!X86_64<4>::translates(VirtAddr{0xffff'7fff'ffff'ffff}));
-  expect(X86_64<4>::translates(VirtAddr{0xffff'8000'0000'0000}));
-  expect(X86_64<5>::translates(VirtAddr{0xff00'0000'0000'0000}));
-  expect(!X86_64<5>::translates(VirtAddr{0xfeff'ffff'ffff'ffff}));
+  expect(X86<4>::translates(VirtAddr{0x7fff'ffff'ffff}));
+  expect(!X86<4>::translates(VirtAddr{0x8000'0000'0000}));
+  expect(!X86<4>::translates(VirtAddr{0xffff'7fff'ffff'ffff}));
+  expect(X86<4>::translates(VirtAddr{0xffff'8000'0000'0000}));
+  expect(X86<5>::translates(VirtAddr{0xff00'0000'0000'0000}));
+  expect(!X86<5>::translates(VirtAddr{0xfeff'ffff'ffff'ffff}));
   expect(Riscv64<39>::translates(VirtAddr{0xffff'ffc0'0000'0000}));
   expect(!Riscv64<39>::translates(VirtAddr{0x40'0000'0000}));
 }

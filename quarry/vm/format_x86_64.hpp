@@ -15,7 +15,7 @@ inline constexpr std::uint64_t kPageAttributes = 0x0007'0106'0007'0106;
 // One root translates both halves of the address space, with the hole of the addresses between that no
 // processor accepts. The port has set CR4.PGE, CR0.WP and, unless kNoExecute is left out, IA32_EFER.NXE.
 template <unsigned Levels>
-struct X86_64 {
+struct X86 {
   static_assert(Levels == 4 || Levels == 5);
   static constexpr unsigned kPageShift = 12;
   static constexpr unsigned kVirtBits = 12 + 9 * Levels;
@@ -33,10 +33,8 @@ struct X86_64 {
   static constexpr bool is_leaf(std::uint64_t entry, unsigned level) noexcept {
     return level == 0 || (entry & kLarge) != 0;
   }
-  static constexpr PhysAddr address_in(std::uint64_t entry, unsigned level) noexcept {
-    // Bit 12 of a large page's entry is a memory type's.
-    const std::uint64_t type = level != 0 && is_leaf(entry, level) ? std::uint64_t{1} << 12 : 0;
-    return PhysAddr{entry & kAddress & ~type};
+  static constexpr PhysAddr address_in(std::uint64_t entry, unsigned) noexcept {
+    return PhysAddr{entry & kAddress};
   }
   // Leaves alone decide what is allowed.
   static constexpr std::uint64_t table_at(PhysAddr at) noexcept {
@@ -73,6 +71,6 @@ struct X86_64 {
     return kWriteThrough | kNoCache;
   }
 };
-static_assert(TableFormat<X86_64<4>> && TableFormat<X86_64<5>>);
+static_assert(TableFormat<X86<4>> && TableFormat<X86<5>>);
 
 }  // namespace quarry::vm

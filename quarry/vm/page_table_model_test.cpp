@@ -13,19 +13,19 @@
 #include "quarry/vm/format_riscv64.hpp"
 #include "quarry/vm/format_x86_64.hpp"
 #include "quarry/vm/page_table.hpp"
-#include "quarry/vm/test_walker.hpp"
+#include "quarry/vm/walker_model_test.hpp"
 
 namespace quarry::vm {
 namespace {
 
 // A format, where its addresses begin, and how a processor walks it.
-struct FourLevels : X86_64<4> {
+struct FourLevels : X86<4> {
   static constexpr std::uint64_t kBase = 0xffff'8000'0000'0000;
   static auto walk(std::uint64_t root, std::uint64_t virt, const walker::ReadWord& read) {
     return walker::walk_x86(4, root, virt, read);
   }
 };
-struct FiveLevels : X86_64<5> {
+struct FiveLevels : X86<5> {
   static constexpr std::uint64_t kBase = 0;
   static auto walk(std::uint64_t root, std::uint64_t virt, const walker::ReadWord& read) {
     return walker::walk_x86(5, root, virt, read);

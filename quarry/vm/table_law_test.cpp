@@ -1,13 +1,12 @@
 #include "quarry/vm/format_x86_64.hpp"
-#include "quarry/vm/test_machine.hpp"
+#include "quarry/vm/table_machine_test.hpp"
 
 namespace quarry::vm {
 namespace {
 
 constinit TestFrames memory{};
 
-using Tree = PageTable<X86_64<4>, TestMap>;
-constexpr std::uint64_t kPresent = 1, kLarge = 1u << 7;
+using Tree = PageTable<X86<4>, TestMap>;
 
 // A page and a gigabyte, then one word that somebody wrote over.
 //
@@ -24,7 +23,7 @@ struct Damaged {
     PhysAddr at = tree.root();
     for (auto& table : tables) {
       table = memory.entries_at(at);
-      at = X86_64<4>::address_in(table[0], 1);
+      at = X86<4>::address_in(table[0], 1);
     }
     expect_equal(tree.audit().broken, TableLaw::holds);
   }
@@ -43,15 +42,15 @@ TEST(an_absent_entry_that_holds_something_is_found) {
 
 TEST(a_page_larger_than_there_are_is_found) {
   Damaged world;
-  world.tables[0][1] = X86_64<4>::leaf_at(PhysAddr{0}, 3, {});
+  world.tables[0][1] = X86<4>::leaf_at(PhysAddr{0}, 3, {});
   world.expect_found(TableLaw::leaf_is_allowed, std::uint64_t{1} << 39);
 }
 
 TEST(a_misaligned_page_and_one_beyond_memory_are_found) {
   Damaged world;
-  world.tables[1][1] = X86_64<4>::leaf_at(PhysAddr{kTwoMegabytes}, 2, {});
+  world.tables[1][1] = X86<4>::leaf_at(PhysAddr{kTwoMegabytes}, 2, {});
   world.expect_found(TableLaw::leaf_is_aligned, kGigabyte);
-  world.tables[1][1] = X86_64<4>::leaf_at(PhysAddr{std::uint64_t{1} << 40}, 2, {});
+  world.tables[1][1] = X86<4>::leaf_at(PhysAddr{std::uint64_t{1} << 40}, 2, {});
   world.expect_found(TableLaw::leaf_is_aligned, kGigabyte);
 }
 
@@ -67,7 +66,7 @@ TEST(a_bit_that_nobody_wrote_is_found) {
 
 TEST(a_table_that_is_nowhere_is_found) {
   Damaged world;
-  world.tables[1][2] = X86_64<4>::table_at(PhysAddr{0x5000});
+  world.tables[1][2] = X86<4>::table_at(PhysAddr{0x5000});
   world.expect_found(TableLaw::table_is_mapped, 2 * kGigabyte);
 }
 

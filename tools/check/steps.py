@@ -140,8 +140,10 @@ def kernel_steps():
         tools = (emulator, f"{arch}-linux-gnu-g++")
         yield Step(f"build-kernel-{arch}", "the reference kernel without and with unit tests, and the least one",
                    build(f"kernel-{arch}", "all"), cores=WHOLE, tools=tools)
+        yield Step(f"headers-kernel-{arch}", "each header of it alone, clang++", lint(f"headers-kernel-clang-{arch}"), cores=WHOLE,
+                   tools=("clang++",))
         yield Step(f"kernel-{arch}", "it boots in QEMU, its tests pass, and it says where it dies",
-                   command("tests/kernel_run.py", arch), (f"build-kernel-{arch}",), counts=True, tools=tools)
+                   command("tests/kernel_run.py", arch), (f"build-kernel-{arch}",), cores=WHOLE, counts=True, tools=tools)
         yield Step(f"kernel-agreement-{arch}", "its zones are those of Linux and of the tool on the same machines",
                    command("tests/kernel_agreement.py", "build/release/quarry", "build/release/corpus", arch),
                    ("build-release", f"build-kernel-{arch}"), counts=True, tools=tools)

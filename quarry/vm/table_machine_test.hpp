@@ -1,4 +1,4 @@
-// quarry/vm/test_machine.hpp: a few frames for tables, who counts what is taken, given back and told.
+// quarry/vm/table_machine_test.hpp: a few frames for tables, who counts what is taken, given back and told.
 #pragma once
 
 #include <array>
