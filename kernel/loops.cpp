@@ -143,12 +143,14 @@ class List {
   return Done{};
 }
 
-Result<Done> measure_slab(Heap& heap, std::uint32_t size) noexcept {
+Result<Done> measure_slab(Heap& heap, std::uint32_t size, TextView group) noexcept {
   const auto cache = heap.system().slabs().create({.name = "loops", .size = size});
   if (!cache) return cache.error();
-  auto done = measure_objects(heap, *cache.value(), size);
-  if (done) done = measure_many_objects(heap, *cache.value(), size);
-  if (done) done = measure_kmalloc(heap, size);
+  Result<Done> done = Done{};
+  const auto wanted = [&](TextView name) { return done && (group.empty() || group == name); };
+  if (wanted("slab_pair")) done = measure_objects(heap, *cache.value(), size);
+  if (wanted("slab_bulk")) done = measure_many_objects(heap, *cache.value(), size);
+  if (wanted("kmalloc_pair")) done = measure_kmalloc(heap, size);
   const auto left = heap.system().slabs().destroy(*cache.value());
   return !done || left ? done : left.error();
 }
@@ -167,21 +169,22 @@ bool clock_counts_instructions() noexcept {
 
 }  // namespace
 
-Result<Done> run_loops(Heap& heap) noexcept {
+Result<Done> run_loops(Heap& heap, TextView group) noexcept {
   if (!clock_counts_instructions()) {
     console().put("@@LOOP failed: the clock does not count instructions\n");
     return Error::bad_argument;
   }
-  measure_nothing();
   Result<Done> done = Done{};
+  const auto wanted = [&](TextView name) { return done && (group.empty() || group == name); };
+  if (wanted("empty_loop")) measure_nothing();
   for (const unsigned order : {0u, 1u, 3u})
-    if (done) done = measure_page_pairs(heap.system(), Order{order}, kPairs);
+    if (wanted("page_pair")) done = measure_page_pairs(heap.system(), Order{order}, kPairs);
   for (const unsigned order : {9u, 10u})
-    if (done) done = measure_page_pairs(heap.system(), Order{order}, kLargePairs);
-  if (done) done = measure_many_pages(heap, Order{0}, kSinglePages);
-  if (done) done = measure_many_pages(heap, Order{9}, kLargeBlocks);
+    if (wanted("page_pair")) done = measure_page_pairs(heap.system(), Order{order}, kLargePairs);
+  if (wanted("page_bulk")) done = measure_many_pages(heap, Order{0}, kSinglePages);
+  if (wanted("page_bulk")) done = measure_many_pages(heap, Order{9}, kLargeBlocks);
   for (const std::uint32_t size : {16u, 64u, 256u, 1024u})
-    if (done) done = measure_slab(heap, size);
+    if (done) done = measure_slab(heap, size, group);
   console().put(done ? "@@LOOP done\n" : "@@LOOP failed\n");
   return done;
 }

@@ -128,9 +128,10 @@ void main(const BootInfo& info) noexcept {
   crash(option_value(options, "crash="));
   Verdict verdict;
   verdict.is_good = started && started.value() == arch::core_count();
-  if (has_option(options, "bench")) {
+  const TextView group = option_value(options, "bench=");
+  if (has_option(options, "bench") || !group.empty()) {
     Heap heap{system};
-    arch::power_off(run_loops(heap) ? 0 : 1);
+    arch::power_off(run_loops(heap, group) ? 0 : 1);
   }
   if (has_option(options, "test")) {
     test_everything(early, system, verdict);
