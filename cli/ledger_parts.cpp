@@ -1,6 +1,5 @@
 #include "cli/ledger_parts.hpp"
 
-
 #include "cli/text.hpp"
 
 namespace quarry::cli {

@@ -13,7 +13,9 @@ quarry_sources(kernel_shell_tests shell _test.cpp)
 list(APPEND kernel_tests ${kernel_shell_tests})
 list(FILTER kernel_tests EXCLUDE REGEX "_model_test\\.cpp$")
 set_source_files_properties(${kernel_tests} PROPERTIES COMPILE_OPTIONS -O1)  # they are run once
-set_source_files_properties(kernel/bytes.cpp PROPERTIES COMPILE_OPTIONS -fno-tree-loop-distribute-patterns)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")  # clang leaves loops alone in freestanding code
+  set_source_files_properties(kernel/bytes.cpp PROPERTIES COMPILE_OPTIONS -fno-tree-loop-distribute-patterns)
+endif()
 
 set(kernel_script "${PROJECT_SOURCE_DIR}/kernel/${QUARRY_KERNEL}/kernel.ld")
 
@@ -38,3 +40,13 @@ function(quarry_kernel name)
 endfunction()
 quarry_kernel(kernel)
 quarry_kernel(kernel-tests ${kernel_tests})
+
+# What a kernel needs at the least.
+if(QUARRY_KERNEL STREQUAL "x86_64")
+  set(example "${PROJECT_SOURCE_DIR}/examples/kernel_x86_64")
+  add_executable(example-kernel ${example}/entry.S ${example}/kernel.cpp kernel/bytes.cpp)
+  target_link_libraries(example-kernel PRIVATE quarry_options quarry_lib)
+  target_link_options(example-kernel PRIVATE -nostdlib -static -no-pie "LINKER:-T,${example}/kernel.ld" LINKER:--build-id=none
+    LINKER:--no-warn-rwx-segments)
+  set_target_properties(example-kernel PROPERTIES LINK_DEPENDS "${example}/kernel.ld" SUFFIX .elf)
+endif()

@@ -18,6 +18,19 @@ class ManyCoreHost : public PagedHost {
   ManyCoreHost(PagedRam& ram, const SimulatedCores& cores) noexcept : PagedHost{ram}, cores_{&cores} {}
   unsigned core_count() const noexcept { return cores_->count; }
   unsigned this_core() const noexcept { return cores_->running; }
+  class Guard {
+   public:
+    explicit Guard(const ManyCoreHost& host) noexcept : core_{host.this_core()} {}
+    unsigned core() const noexcept { return core_; }
+
+   private:
+    unsigned core_;
+  };
+  using Lock = NoLock;  // one thread drives all cores
+  void run_on(unsigned core, void (*function)(void* self, unsigned core) noexcept,
+              void* self) const noexcept {
+    function(self, core);
+  }
 
  private:
   const SimulatedCores* cores_;

@@ -4,36 +4,37 @@
 
 namespace kernel {
 
-using quarry::Error, quarry::PhysRange, quarry::Result;
+using quarry::PhysRange, quarry::Result;
 
 namespace {
 
 constexpr quarry::Order kStackOrder{4};  // 64 KiB
 
-// What a core is told to do. A core has taken a task on when `taken` has caught up with `given`.
-struct alignas(64) Core {
-  quarry::Atomic<unsigned> given{};
-  quarry::Atomic<unsigned> taken{};
-  unsigned number = 0;  // by the architecture
+using Function = void (*)(void* self, unsigned core) noexcept;
+
+// What one core asks another to do at once. It lies on the stack of the one that asks and waits.
+struct Call {
+  Function function;
+  void* self;
+  Call* next = nullptr;
+  quarry::Atomic<unsigned> is_done{};
 };
 
-using Work = void (*)(void* self, unsigned core) noexcept;
-constinit std::span<Core> cores{};
+struct alignas(64) Core {
+  // Work: the core has taken it on and done it when `taken` has caught up with `given`.
+  quarry::Atomic<unsigned> given{};
+  quarry::Atomic<unsigned> taken{};
+  quarry::Atomic<Call*> calls{};
+};
+
+constinit std::span<Core> cores{};  // by number, those that run
 constinit PhysRange startup_memory{};
-constinit quarry::Atomic<std::uint64_t> asks{};
 // Written by core 0 before `given`, read by others after it.
-constinit Work current_work = nullptr;
+constinit Function current_work = nullptr;
 constinit void* current_self = nullptr;
 
-unsigned index_of(unsigned number) noexcept {
-  for (unsigned i = 0; i < cores.size(); ++i)
-    if (cores[i].number == number) return i;
-  return 0;
-}
-
 void core_main(unsigned number) noexcept {
-  const unsigned index = index_of(number);
-  Core& me = cores[index];
+  Core& me = cores[number];
   unsigned done = 0;
   for (;;) {
     while (me.given.load_acquire() == done) arch::wait_for_interrupt();
@@ -44,15 +45,39 @@ void core_main(unsigned number) noexcept {
   }
 }
 
-void give(Core& core, Work work, void* self) noexcept {
+void give(unsigned number, Function work, void* self) noexcept {
+  Core& core = cores[number];
   current_work = work;
   current_self = self;
   core.given.store_release(core.given.load_relaxed() + 1);
-  arch::ask(core.number);
+  arch::ask(number);
 }
 
 void wait_for(const Core& core) noexcept {
   while (core.taken.load_acquire() != core.given.load_relaxed()) arch::relax();
+}
+
+// Does what others asked this core for. Interrupts are disabled.
+void serve(unsigned number) noexcept {
+  Core& me = cores[number];
+  Call* call = me.calls.load_acquire();
+  while (call != nullptr && !me.calls.exchange_if(call, nullptr)) {
+  }
+  while (call != nullptr) {
+    Call* const next = call->next;  // whoever asked may be gone once it is done
+    call->function(call->self, number);
+    call->is_done.store_release(1);
+    call = next;
+  }
+}
+
+Result<std::span<Core>> make_cores(System& system, unsigned count) noexcept {
+  const auto memory = system.kmalloc().kmalloc(sizeof(Core) * count + alignof(Core));
+  if (!memory) return memory.error();
+  const auto raw = reinterpret_cast<std::uintptr_t>(memory.value());
+  Core* const first = reinterpret_cast<Core*>((raw + alignof(Core) - 1) & ~(alignof(Core) - 1));
+  for (unsigned i = 0; i < count; ++i) ::new (static_cast<void*>(first + i)) Core{};
+  return std::span<Core>{first, count};
 }
 
 }  // namespace
@@ -60,44 +85,56 @@ void wait_for(const Core& core) noexcept {
 PhysRange low_memory_for_startup() noexcept { return startup_memory; }
 void set_low_memory_for_startup(PhysRange range) noexcept { startup_memory = range; }
 unsigned running_cores() noexcept { return static_cast<unsigned>(cores.size()); }
-std::uint64_t times_asked() noexcept { return asks.load_relaxed(); }
 
-void asked(unsigned) noexcept { asks.fetch_add_relaxed(1); }
+void asked(unsigned number) noexcept {
+  if (number < cores.size()) serve(number);
+}
 
 Result<unsigned> start_cores(System& system) noexcept {
-  const unsigned listed = arch::core_count();
-  const auto memory = system.kmalloc().kmalloc(sizeof(Core) * listed + alignof(Core));
-  if (!memory) return memory.error();
-  const auto raw = reinterpret_cast<std::uintptr_t>(memory.value());
-  Core* const all = reinterpret_cast<Core*>((raw + alignof(Core) - 1) & ~(alignof(Core) - 1));
-  for (unsigned i = 0; i < listed; ++i) ::new (static_cast<void*>(all + i)) Core{};
-  cores = {all, 1};
-  for (unsigned number = 1; number < listed; ++number) {
+  const auto all = make_cores(system, arch::core_count());
+  if (!all) return all.error();
+  cores = all.value().first(1);
+  for (unsigned number = 1; number < all.value().size(); ++number) {
     const auto stack = system.frames().alloc_pages(kStackOrder, {});
     if (!stack) return stack.error();
-    const quarry::PfnRange pages{stack.value(), stack.value() + kStackOrder.pages()};
-    const std::span<std::byte> bytes{Platform{}.map(pages),
-                                     std::size_t{1} << (kStackOrder.raw() + Platform::kPageShift)};
-    all[cores.size()].number = number;
-    cores = {all, cores.size() + 1};
-    if (arch::start_core(number, bytes, &core_main)) continue;
+    std::byte* const memory = Platform{}.map({stack.value(), stack.value() + kStackOrder.pages()});
+    constexpr std::size_t size = std::size_t{1} << (kStackOrder.raw() + Platform::kPageShift);
+    cores = all.value().first(number + 1);
+    if (arch::start_core(number, {memory, size}, &core_main)) continue;
     // Its stack is not given back: it may yet come.
-    cores = {all, cores.size() - 1};
+    cores = all.value().first(number);
+    break;
   }
+  arch::enable_interrupts();
   return running_cores();
 }
 
-void run_on_cores(unsigned count, Work work, void* self) noexcept {
-  for (unsigned i = 1; i < count; ++i) give(cores[i], work, self);
+void run_on_cores(unsigned count, Function work, void* self) noexcept {
+  for (unsigned number = 1; number < count; ++number) give(number, work, self);
   work(self, arch::this_core());
-  for (unsigned i = 1; i < count; ++i) wait_for(cores[i]);
+  for (unsigned number = 1; number < count; ++number) wait_for(cores[number]);
 }
 
-void run_on_core(unsigned number, Work work, void* self) noexcept {
+void run_on_core(unsigned number, Function work, void* self) noexcept {
   if (number == arch::this_core()) return work(self, number);
-  Core& core = cores[index_of(number)];
-  give(core, work, self);
-  wait_for(core);
+  give(number, work, self);
+  wait_for(cores[number]);
+}
+
+// A core that does not run, or this one, is stood in for here.
+void Platform::run_on(unsigned core, Function function, void* self) const noexcept {
+  if (const Guard guard{*this}; core >= cores.size() || core == guard.core()) return function(self, core);
+  Call call{.function = function, .self = self};
+  Core& other = cores[core];
+  Call* first = other.calls.load_relaxed();
+  do call.next = first;
+  while (!other.calls.exchange_if(first, &call));
+  arch::ask(core);
+  while (call.is_done.load_acquire() == 0) {
+    // Others may ask this core meanwhile, and interrupts may be disabled here.
+    if (const Guard guard{*this}; true) serve(guard.core());
+    arch::relax();
+  }
 }
 
 }  // namespace kernel

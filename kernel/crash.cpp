@@ -16,6 +16,25 @@ volatile std::uintptr_t nowhere = 0x10;
   return nowhere == 0 ? depth : run_out_of_stack(depth + 1) + frame[0];
 }
 
+// Counts on other cores, with interrupts disabled, for good; core 0 stops them and sees whether they count on.
+void stop_the_deaf(void* self, unsigned core) noexcept {
+  auto& counter = *static_cast<volatile std::uint64_t*>(self);
+  const auto wait = [] {
+    for (unsigned i = 0; i < 5'000'000; ++i) arch::relax();
+  };
+  if (core != 0) {
+    static_cast<void>(arch::disable_interrupts());
+    for (;;) counter = counter + 1;
+  }
+  wait();
+  arch::stop_other_cores();
+  wait();
+  const std::uint64_t stopped = counter;
+  wait();
+  quarry::check(stopped == 0 || counter != stopped, "cores that were deaf to interrupts stand still");
+  quarry::check(false, "cores that are deaf to interrupts count on");
+}
+
 }  // namespace
 
 void crash(quarry::TextView what) noexcept {
@@ -24,6 +43,8 @@ void crash(quarry::TextView what) noexcept {
     *reinterpret_cast<volatile unsigned char*>(reinterpret_cast<std::uintptr_t>(&crash)) = 0;
   if (what == "stack") nowhere = run_out_of_stack(0);
   if (what == "check") quarry::check(nowhere == 0, "a promise that is broken on purpose");
+  static volatile std::uint64_t counter = 0;
+  if (what == "deaf") run_on_cores(running_cores(), &stop_the_deaf, const_cast<std::uint64_t*>(&counter));
   if (what == "core")
     run_on_cores(
         running_cores(),

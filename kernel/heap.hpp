@@ -29,6 +29,7 @@ class Heap {
     return cache.free(object);
   }
   quarry::Result<void*> alloc_pages(quarry::Order order) noexcept {
+    const Lock::Held held{slabs_};
     const auto first = system_->frames().alloc_pages(order, {});
     if (!first) return first.error();
     return static_cast<void*>(Platform{}.map({first.value(), first.value() + order.pages()}));
@@ -36,6 +37,7 @@ class Heap {
   quarry::Result<quarry::Done> free_pages(void* memory, quarry::Order order) noexcept {
     const auto first = Platform{}.pfn_of(memory);
     if (!first) return first.error();
+    const Lock::Held held{slabs_};
     return system_->frames().free_pages(first.value(), order);
   }
   System& system() noexcept { return *system_; }

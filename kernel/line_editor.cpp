@@ -59,7 +59,8 @@ void SerialConsole::complete() noexcept {
 
 // Keys that send more than one byte: of these only "up", ESC [ A, means something here.
 void SerialConsole::escape() noexcept {
-  if (wait_for_byte() != '[' || wait_for_byte() != 'A') return;
+  if (wait_for_byte() != '[') return;
+  if (const int key = wait_for_byte(); key != 'A') return;
   take_back(size_);
   for (std::size_t i = 0; i < last_size_; ++i) insert(last_[i]);
 }

@@ -1,32 +1,32 @@
-// kernel/lock.hpp: one core at a time, in the order in which they came.
+// kernel/lock.hpp: one core at a time.
 #pragma once
 
-#include "kernel/platform.hpp"
+#include "kernel/arch.hpp"
 #include "quarry/base/atomic.hpp"
 
 namespace kernel {
 
+// No queue: in an emulator, a core may be away for long when it would be its turn. For what no interrupt handler does. Whoever waits can be interrupted, and so can the holder: it may call
+// Platform::run_on(), which a core with its interrupts disabled would never answer.
 class Lock {
  public:
-  // Holds the lock, and keeps interrupts away from this core, for as long as it lives.
+  // Holds the lock for as long as it lives.
   class Held {
    public:
-    explicit Held(Lock& lock) noexcept : lock_{lock}, guard_{Platform{}} {
-      const unsigned mine = lock_.next_.fetch_add_relaxed(1);
-      while (lock_.served_.load_acquire() != mine) arch::relax();
+    explicit Held(Lock& lock) noexcept : lock_{lock} {
+      for (unsigned free = 0; !lock_.held_.exchange_if(free, 1); free = 0)
+        while (lock_.held_.load_relaxed() != 0) arch::relax();
     }
     Held(const Held&) = delete;
     Held& operator=(const Held&) = delete;
-    ~Held() { lock_.served_.store_release(lock_.served_.load_relaxed() + 1); }
+    ~Held() { lock_.held_.store_release(0); }
 
    private:
     Lock& lock_;
-    Platform::Guard guard_;
   };
 
  private:
-  quarry::Atomic<unsigned> next_{};
-  quarry::Atomic<unsigned> served_{};
+  quarry::Atomic<unsigned> held_{};
 };
 
 }  // namespace kernel

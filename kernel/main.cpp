@@ -1,5 +1,6 @@
 // kernel/main.cpp: the kernel, from the first word of firmware to power-off, in the order in which things happen.
 #include "kernel/arch.hpp"
+#include "kernel/calls.hpp"
 #include "kernel/console.hpp"
 #include "kernel/cores.hpp"
 #include "kernel/crash.hpp"
@@ -22,7 +23,6 @@ using quarry::TextView;
 
 namespace {
 
-constexpr unsigned kStressedCores = 1;
 
 // What a run of the kernel's own tests did; the last line says it.
 struct Verdict {
@@ -59,9 +59,9 @@ void exercise(const memory::Exercise& done, Verdict& verdict) noexcept {
 
 void stress_all(System& system, Verdict& verdict) noexcept {
   Heap heap{system};
-  const StressResult result = stress(heap, kStressedCores);
+  const StressResult result = stress(heap, running_cores());
   quarry::TextSink out = console();
-  out.put("stress on ").dec(kStressedCores).put(" cores: ").dec(result.operations).put(" operations, ");
+  out.put("stress on ").dec(running_cores()).put(" cores: ").dec(result.operations).put(" operations, ");
   out.dec(result.passed_on).put(" blocks freed by others, ").dec(result.refusals).put(" refusals, ");
   out.put(result.complaint.empty() ? TextView{"ok"} : result.complaint).put('\n');
   verdict.operations += result.operations;
@@ -72,6 +72,7 @@ void test_everything(const memory::EarlySystem& early, System& system, Verdict& 
   exercise(memory::exercise_pages(system), verdict);
   exercise(memory::exercise_kmalloc(system), verdict);
   exercise(memory::exercise_cache(system), verdict);
+  exercise(exercise_calls(), verdict);
   stress_all(system, verdict);
   const FaultRun faults = provoke_faults(system, early.machine());
   verdict.faults = faults.caught;

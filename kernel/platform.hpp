@@ -24,8 +24,11 @@ struct Platform {
     if (page >= end_of_ram()) return quarry::Error::out_of_range;
     return page;
   }
+  using Lock = quarry::SpinLock;
   unsigned core_count() const noexcept { return arch::core_count(); }
   unsigned this_core() const noexcept { return arch::this_core(); }
+  // Runs `function` on that core between whatever it does, and waits; in kernel/cores.cpp.
+  void run_on(unsigned core, void (*function)(void* self, unsigned core) noexcept, void* self) const noexcept;
 
   // While it lives nothing else runs on this core, and the core's number holds.
   class Guard {

@@ -154,7 +154,7 @@ class PagesCells {
   void limit() {
     if (setup_.limits.high == 0) return;
     for (const auto& area : setup_.zones)
-      Saboteur::zone(machine_.allocator, M::zone(area.node, area.type)).cpu_limits = setup_.limits;
+      Saboteur::limit(machine_.allocator, M::zone(area.node, area.type), setup_.limits);
   }
   void expect(bool holds, const char* what) {
     if (!holds && wrong_.empty()) wrong_ = what;

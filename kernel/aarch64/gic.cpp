@@ -21,6 +21,11 @@ constexpr std::uint64_t kType = 0x08, kWake = 0x14, kSecondFrame = 0x1'0000;
 constexpr std::uint64_t kGroup = 0x080, kEnable = 0x100;
 constexpr std::uint32_t kSent = 0x3;  // our two interrupts
 
+// Interrupts of group 0 come as FIQ, which nothing here ever masks: so a core stops even where it takes no
+// interrupts. Where firmware keeps group 0 for itself, it all is group 1, and IRQ.
+constexpr std::uint32_t kUrgent = 0x2;  // Interrupt::stop
+constinit bool owns_group_0 = false;
+
 constinit Gic gic{};
 // v2 calls a core by a bit; each reads its own.
 constexpr unsigned kMostTargets = 8;
@@ -49,28 +54,36 @@ void join_v3() noexcept {
   mine.write(kWake, mine.read(kWake) & ~sleeps);
   while ((mine.read(kWake) & children_sleep) != 0) arch::relax();
   const Registers own = mine.at(kSecondFrame);
-  own.write(kGroup, UINT32_MAX);
+  own.write(kGroup, owns_group_0 ? ~kUrgent : UINT32_MAX);
   own.write(kEnable, kSent);
   AARCH64_WRITE("s3_0_c12_c12_5", AARCH64_READ("s3_0_c12_c12_5") | 1);  // ICC_SRE_EL1: by registers
   AARCH64_WRITE("s3_0_c4_c6_0", kAllPriorities);                        // ICC_PMR_EL1
   AARCH64_WRITE("s3_0_c12_c12_7", 1);                                   // ICC_IGRPEN1_EL1
+  if (owns_group_0) AARCH64_WRITE("s3_0_c12_c12_6", 1);                 // ICC_IGRPEN0_EL1
 }
 
 void join_v2() noexcept {
   const unsigned core = arch::this_core();
   if (core < kMostTargets) targets[core] = static_cast<std::uint8_t>(gic.distributor.read(kTargets));
+  gic.distributor.write(kGroup, ~kUrgent);
   gic.distributor.write(kEnable, kSent);
   gic.cpu_interface.write(kPriorityMask, kAllPriorities);
-  gic.cpu_interface.write(kCpuControl, 1);
+  constexpr std::uint32_t both_groups = 0x3, acknowledge_both = 0x4, group_0_is_fiq = 0x8;
+  gic.cpu_interface.write(kCpuControl, both_groups | acknowledge_both | group_0_is_fiq);
 }
 
 }  // namespace
 
+// Where firmware keeps group 0, what is written to its bits has no effect.
 void start_gic(const Gic& found) noexcept {
   gic = found;
-  constexpr std::uint32_t group_1 = 1u << 1, by_affinity = 1u << 4;
-  if (gic.version == Gic::Version::v3) gic.distributor.write(kControl, by_affinity | group_1);
-  if (gic.version == Gic::Version::v2) gic.distributor.write(kControl, 1);
+  constexpr std::uint32_t both_groups = 0x3, group_1 = 0x2, by_affinity = 1u << 4,
+                          one_security_state = 1u << 6;
+  if (gic.version == Gic::Version::v3) {
+    owns_group_0 = (gic.distributor.read(kControl) & one_security_state) != 0;
+    gic.distributor.write(kControl, by_affinity | (owns_group_0 ? both_groups : group_1));
+  }
+  if (gic.version == Gic::Version::v2) gic.distributor.write(kControl, both_groups);
   join_gic();
 }
 
@@ -112,8 +125,11 @@ void send(Interrupt interrupt, unsigned core, std::uint64_t affinity) noexcept {
 void send_to_others(Interrupt interrupt) noexcept {
   const auto id = static_cast<std::uint32_t>(interrupt);
   asm volatile("dsb ishst" ::: "memory");
-  if (gic.version == Gic::Version::v3)
-    AARCH64_WRITE("s3_0_c12_c11_5", std::uint64_t{1} << 40 | std::uint64_t{id} << 24);
+  constexpr std::uint64_t others = std::uint64_t{1} << 40;
+  if (gic.version == Gic::Version::v3 && interrupt == Interrupt::stop && owns_group_0)
+    AARCH64_WRITE("s3_0_c12_c11_7", others | std::uint64_t{id} << 24);  // ICC_SGI0R_EL1
+  else if (gic.version == Gic::Version::v3)
+    AARCH64_WRITE("s3_0_c12_c11_5", others | std::uint64_t{id} << 24);
   else if (gic.version == Gic::Version::v2)
     gic.distributor.write(kSoftware, 1u << 24 | id);
 }

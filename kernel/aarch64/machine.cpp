@@ -184,16 +184,17 @@ void start_interrupts(const Fdt& tree) noexcept {
   start_gic(gic);
 }
 
-void describe(const Fdt& tree, PhysRange tree_place, unsigned node_ids, PhysRange place) noexcept {
+void describe(const Fdt& tree, PhysRange tree_place, const Counts& counts, PhysRange place) noexcept {
   quarry::boot::Machine& machine = info.machine;
   machine.arch = quarry::boot::Arch::arm64;
   machine.geometry = quarry::k4KSparse;
   machine.limits.max_map_entries = 0;
-  machine.limits.initial_memory_regions = 0;
-  machine.limits.initial_reserved_regions = 0;
+  // What the tree says may come before tables can grow, each piece cut in two by what lies in it, and some more.
+  machine.limits.initial_memory_regions = machine.limits.initial_reserved_regions =
+      128 + 2 * counts.shared.map_entries;
   machine.limits.max_reserved_nodes = 0;
   machine.limits.phys_bits = arch::TableFormat::kPhysBits;
-  machine.limits.max_nodes = node_ids;
+  machine.limits.max_nodes = counts.node_ids;
   machine.limits.va_bits = arch::TableFormat::kVirtBits;
   machine.limits.page_offset = arch::kDirectMap;
   machine.model = quarry::firmware::model(tree);
@@ -211,7 +212,7 @@ void describe(const Fdt& tree, PhysRange tree_place, unsigned node_ids, PhysRang
 
 extern "C" [[noreturn]] void aarch64_main(std::uint64_t tree_at, std::uint64_t image_at) noexcept {
   set_image_place(PhysAddr{image_at});
-  asm volatile("msr daifclr, #4" ::: "memory");
+  asm volatile("msr daifclr, #5" ::: "memory");  // SError and FIQ, which mean disaster
   const auto bytes = find_tree(PhysAddr{tree_at});
   const auto read = Fdt::from(bytes);
   if (!read) refuse("the device tree is malformed");
@@ -236,7 +237,7 @@ extern "C" [[noreturn]] void aarch64_main(std::uint64_t tree_at, std::uint64_t i
   if (!affinities) refuse("the processors have no room in the boot storage");
   list_cores(tree, affinities.value());
 
-  describe(tree, tree_place, counts.node_ids, place);
+  describe(tree, tree_place, counts, place);
   info.storage = {memory + own.raw, static_cast<std::size_t>(shared.raw)};
   main(info);
 }

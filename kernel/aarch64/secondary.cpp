@@ -35,7 +35,7 @@ constinit Starting aarch64_starting{};
 
 [[noreturn]] void aarch64_core_main() noexcept {
   const Starting mine = aarch64_starting;
-  asm volatile("msr daifclr, #4" ::: "memory");
+  asm volatile("msr daifclr, #5" ::: "memory");  // SError and FIQ, which mean disaster
   forget_lower_half();
   join_gic();
   running.store_release(mine.tables->index);

@@ -8,19 +8,19 @@
 namespace kernel {
 namespace {
 
-constexpr std::uint64_t kData = 0x00, kFlags = 0x18, kLine = 0x2c, kControl = 0x30, kInterrupts = 0x38;
+constexpr std::uint64_t kData = 0x00, kFlags = 0x18, kControl = 0x30, kInterrupts = 0x38;
 constexpr std::uint32_t kReceiveEmpty = 1u << 4, kTransmitFull = 1u << 5;
 
 constinit aarch64::Registers uart{};
 
 }  // namespace
 
+// Speed and framing stay as firmware left them, and so do the FIFOs: to turn them on forgets what was typed.
 void aarch64::start_serial(Registers pl011) noexcept {
-  constexpr std::uint32_t fifos_of_8_bits = 0x70, on_both_ways = 0x301;
+  constexpr std::uint32_t on_both_ways = 0x301;
   uart = pl011;
   if (!uart) return;
   uart.write(kInterrupts, 0);
-  uart.write(kLine, fifos_of_8_bits);
   uart.write(kControl, on_both_ways);
 }
 

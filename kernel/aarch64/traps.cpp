@@ -20,7 +20,7 @@ struct Trap {
 };
 static_assert(offsetof(Trap, kind) == 288);
 
-constexpr std::uint64_t kIrq = 1;  // of code on its own stack
+constexpr std::uint64_t kIrq = 1, kFiq = 2;  // of code on its own stack
 constexpr TextView kKinds[] = {"synchronous exception", "IRQ", "FIQ", "SError"};
 
 TextView name_of_class(std::uint64_t syndrome) noexcept {
@@ -61,6 +61,7 @@ extern "C" void aarch64_trap(Trap* trap) noexcept {
       case Interrupt::none: return;
     }
   }
+  if (trap->kind == kFiq) halt();  // another core stops this one
   if (is_refused_semihosting(trap->elr)) {
     trap->elr += 4;
     return;

@@ -8,6 +8,9 @@ namespace {
 
 constexpr unsigned kId = 0x20, kEndOfInterrupt = 0xb0, kSpurious = 0xf0, kCommand = 0x300,
                    kDestination = 0x310;
+constexpr unsigned kLocalInterrupt0 = 0x350;
+constexpr std::uint32_t kMasked = 1u << 16;
+constexpr std::uint16_t kOldControllerMask = 0x21, kOldControllerMask2 = 0xa1;
 constexpr std::uint32_t kAssert = 1u << 14, kAllButMe = 3u << 18, kIsPending = 1u << 12,
                         kSoftwareEnable = 1u << 8;
 constexpr std::uint64_t kEnableX2apic = 1u << 10, kEnable = 1u << 11;
@@ -26,10 +29,15 @@ constexpr std::uint32_t msr_of(unsigned reg) noexcept {
 }  // namespace
 
 void LocalApic::enable() noexcept {
+  // What the BIOS left: the old controller would go on with its timer, by vectors that are exceptions here. First its
+  // own masks, which take back what is on its way, then the line that it comes by.
+  out8(kOldControllerMask, 0xff);
+  out8(kOldControllerMask2, 0xff);
   std::uint64_t base = read_msr(Msr::apic_base) | kEnable;
   if (has_x2apic()) base |= kEnableX2apic;
   write_msr(Msr::apic_base, base);
   write(kSpurious, kSoftwareEnable | kSpuriousVector);
+  write(kLocalInterrupt0, kMasked);
 }
 
 std::uint32_t LocalApic::id() noexcept { return uses_x2apic() ? read(kId) : read(kId) >> 24; }

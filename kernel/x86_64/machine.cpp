@@ -24,7 +24,7 @@ constexpr PhysRange kBootMapped{PhysAddr{0}, PhysAddr{std::uint64_t{1} << 32}};
 constinit CoreTables boot_core_tables{};
 constinit BootInfo info{};
 constinit std::span<const std::uint32_t> cores_apic_ids{};
-constinit const std::uint32_t only_core = 0;
+constexpr std::uint32_t kOnlyCore = 0;
 
 // The image lies where it is linked.
 PhysAddr at(const std::byte* symbol) noexcept { return PhysAddr{reinterpret_cast<std::uint64_t>(symbol)}; }
@@ -87,7 +87,7 @@ std::span<const std::uint32_t> order_cores(std::span<std::uint32_t> ids) noexcep
     ids[0] = mine;
     return ids;
   }
-  return {&only_core, 1};
+  return {&kOnlyCore, 1};
 }
 
 quarry::boot::KernelImage image_in(PhysRange storage) noexcept {

@@ -56,8 +56,10 @@ Result<PhysAddr> place(State& state, const AreaRequest& request) noexcept {
 }
 
 Result<Done> list(State& state, const AreaRequest& request, PhysRange range, bool is_default) noexcept {
-  const auto pushed =
-      state.cma.push(state.arena, {.name = request.name, .range = range, .is_default = is_default});
+  const auto pushed = state.cma.push(state.arena, {.name = request.name,
+                                                   .range = range,
+                                                   .is_default = is_default,
+                                                   .order_per_bit = request.order_per_bit});
   if (!pushed) return pushed.error();
   return Done{};
 }
@@ -190,7 +192,10 @@ Result<Done> reserve_hugetlb_areas(State& state, Bytes gigantic) noexcept {
     if (!node.online) continue;
     const auto size = align_up(share < wanted - reserved ? share : wanted - reserved, gigantic.raw);
     if (!size) return Done{};
-    const AreaRequest request{.size = Bytes{size.value()}, .node = node.id, .name = "hugetlb"};
+    const AreaRequest request{.size = Bytes{size.value()},
+                              .node = node.id,
+                              .name = "hugetlb",
+                              .order_per_bit = state.machine.geometry.pageblock_order()};
     const auto area = reserve_area(state, request);
     if (!area) return area.error();
     if (area.value().empty()) continue;

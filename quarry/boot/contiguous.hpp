@@ -18,6 +18,7 @@ struct AreaRequest {
   enum class Place : std::uint8_t { window, fixed } place = Place::window;
   NodeId node = early::kAnyNode;
   TextView name;
+  Order order_per_bit{0};  // what a bit of its bitmap will stand for
 };
 
 // Where low memory ends for areas that must not lie across that border. UINT64_MAX where all memory is low.
@@ -41,7 +42,8 @@ Result<PhysRange> reserve_area(State& state, AreaRequest request) noexcept;
 // Source    Linux 6.1, "dma_contiguous_reserve" (behaviour).
 Result<Done> reserve_default_area(State& state, PhysAddr limit) noexcept;
 
-// One area a node of cma_pernuma=, and hugetlb_cma= spread over the nodes in pages of `gigantic`.
+// One area a node of cma_pernuma=, and hugetlb_cma= spread over the nodes in pages of `gigantic`; a bit of those areas is
+// a huge page (in Linux from 6.1.94 on).
 //
 // Errors    as above.
 Result<Done> reserve_areas_per_node(State& state) noexcept;

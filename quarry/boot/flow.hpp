@@ -104,6 +104,7 @@ struct CmaArea {
   TextView name;
   PhysRange range;
   bool is_default = false;
+  Order order_per_bit{0};  // what a bit of its bitmap stands for
 };
 
 // One `hugepages=` with the size that was in force, for any node or for one.

@@ -74,8 +74,9 @@ Result<Done> reserve_gigantic_area(State& state) noexcept {
   const auto area = reserve_area(state, {.size = Bytes{size.value()}, .name = "hugetlb"});
   if (!area) return area.error();
   if (area.value().empty()) return Done{};
-  const auto pushed =
-      state.cma.push(state.arena, {.name = "hugetlb", .range = area.value(), .is_default = false});
+  const auto pushed = state.cma.push(
+      state.arena,
+      {.name = "hugetlb", .range = area.value(), .order_per_bit = state.machine.geometry.pageblock_order()});
   if (!pushed) return pushed.error();
   return Done{};
 }

@@ -6,7 +6,8 @@
 namespace quarry::buddy {
 
 template <Geometry G, class W, class Policy, port::Cores C>
-Result<Pfn> PageAllocator<G, W, Policy, C>::alloc_pages(Order order, const Request& request) noexcept {
+Result<Pfn> PageAllocator<G, W, Policy, C>::alloc_slowly(Order order, std::uint64_t packed) noexcept {
+  const Request request = unpack(packed);
   if (!G.allows(order) || !page::is_ordinary(request.type) || node(request.node) == nullptr)
     return Error::bad_argument;
   return alloc_from(zones_for(request), request, order);
@@ -42,7 +43,10 @@ Result<Pfn> PageAllocator<G, W, Policy, C>::alloc_from(ZoneRefs zonelist, const 
     const auto deeper = alloc_deeper(zonelist, request, what);
     if (deeper) return deeper;
   }
-  ++preferred.count.failures;
+  {
+    const ZoneHold hold{cores_, preferred};
+    ++preferred.count.failures;
+  }
   observer_.failed(order, request);
   return Error::no_memory;
 }
@@ -71,7 +75,6 @@ Result<Pfn> PageAllocator<G, W, Policy, C>::search(ZoneRefs zonelist, Search wha
       if (!is_above(zone, what, mark)) continue;
       const auto page = take(zone, what);
       if (!page) continue;
-      ++zone.count.allocs;
       // Orders above 0 are hard to come by for who cannot wait: some pageblocks are kept for them.
       if (what.order != Order{0} && what.urgency == Urgency::atomic) keep_for_urgent(zone, page.value());
       return page;
@@ -86,7 +89,7 @@ Result<Pfn> PageAllocator<G, W, Policy, C>::search(ZoneRefs zonelist, Search wha
 template <Geometry G, class W, class Policy, port::Cores C>
 std::uint64_t PageAllocator<G, W, Policy, C>::least_free(const ZoneState& zone, const Search& search,
                                                          Mark mark) const noexcept {
-  std::uint64_t least = mark == Mark::low ? zone.marks.low.raw : zone.marks.min.raw;
+  std::uint64_t least = mark == Mark::low ? zone.low : zone.min;
   if (search.urgency == Urgency::high || search.urgency == Urgency::atomic) least -= least >> 1;
   if (search.urgency == Urgency::atomic) least -= least >> 2;
   least += zone.reserve[static_cast<unsigned>(search.highest)];
@@ -100,13 +103,15 @@ template <Geometry G, class W, class Policy, port::Cores C>
 bool PageAllocator<G, W, Policy, C>::is_above(const ZoneState& zone, const Search& search,
                                               Mark mark) const noexcept {
   if (mark == Mark::none) return true;
-  return zone.free > least_free(zone, search, mark) && (search.order == Order{0} || has_block(zone, search));
+  if (zone.free <= least_free(zone, search, mark)) return false;
+  return search.order == Order{0} || has_block(zone, search) ||
+         (counts_at_hand() && is_at_hand(zone, search));
 }
 
 template <Geometry G, class W, class Policy, port::Cores C>
 bool PageAllocator<G, W, Policy, C>::has_block(const ZoneState& zone, const Search& search) const noexcept {
   if (zone.deferred != 0) return true;
-  const ZoneFree& pages = free_[zone.index];
+  const ZoneFree& pages = free_[zone.index];  // a look at what is there now, which needs no lock
   std::uint32_t mask = pages.orders(MigrateType::unmovable) | pages.orders(MigrateType::movable) |
                        pages.orders(MigrateType::reclaimable);
   if (search.cma) mask |= pages.orders(MigrateType::cma);
@@ -122,15 +127,13 @@ Result<Pfn> PageAllocator<G, W, Policy, C>::take(ZoneState& zone, const Search& 
     const auto page = take_from_core(zone, search);
     if (page) return page;
   }
-  if (search.order != Order{0} && search.is_urgent()) {
-    const auto page = take_listed(zone, search, MigrateType::highatomic);
-    if (page) {
-      observer_.allocated(page.value(), search.order, search.type);
-      return page;
-    }
-  }
-  const auto page = take_from_zone(zone, search);
+  const ZoneHold hold{cores_, zone};
+  Result<Pfn> page = Error::no_memory;
+  if (search.order != Order{0} && search.is_urgent())
+    page = take_listed(zone, search, MigrateType::highatomic);
+  if (!page) page = take_from_zone(zone, search);
   if (!page) return page;
+  ++zone.count.allocs;
   observer_.allocated(page.value(), search.order, search.type);
   return page;
 }
@@ -138,7 +141,7 @@ Result<Pfn> PageAllocator<G, W, Policy, C>::take(ZoneState& zone, const Search& 
 // Source    Linux 6.1, "__rmqueue".
 template <Geometry G, class W, class Policy, port::Cores C>
 Result<Pfn> PageAllocator<G, W, Policy, C>::take_from_zone(ZoneState& zone, const Search& search) noexcept {
-  ZoneFree& pages = free_[zone.index];
+  ZoneFree& pages = pages_of(zone);
   // Where most of what is free is contiguous areas, movable requests go there first, to keep both even.
   if (search.cma && zone.free_cma > zone.free >> 1) {
     const auto page = take_listed(zone, search, MigrateType::cma);
@@ -164,10 +167,10 @@ Result<Pfn> PageAllocator<G, W, Policy, C>::take_from_zone(ZoneState& zone, cons
 template <Geometry G, class W, class Policy, port::Cores C>
 Result<Pfn> PageAllocator<G, W, Policy, C>::take_listed(ZoneState& zone, const Search& search,
                                                         MigrateType from) noexcept {
-  const auto page = free_[zone.index].take(search.order, from, search.type, observer_, zone.count.tally);
+  const auto page = pages_of(zone).take(search.order, from, search.type, observer_, zone.count.tally);
   if (!page) return page;
   zone.free -= search.order.pages().raw;
-  if (from == MigrateType::cma) zone.free_cma -= search.order.pages().raw;
+  if (from == MigrateType::cma) zone.add_free_cma(0 - search.order.pages().raw);
   return page;
 }
 

@@ -41,24 +41,52 @@ Finding PageAllocator<G, W, Policy, C>::audit_cpu_lists(const ZoneState& zone) c
     const Lists& lists = lists_of(zone, core);
     std::uint64_t pages = 0;
     for (unsigned list = 0; list < Lists::kLists; ++list) {
-      const Order order = Lists::order_of(list);
-      std::uint32_t left = lists.blocks(list);
-      Pfn before = Descriptor::kNoFrame;
-      for (Pfn at = lists.first(list); at != Descriptor::kNoFrame; --left) {
-        const Descriptor* const head = map_->find(at);
-        if (head == nullptr || !owns(zone, *head)) return {Law::block_is_in_its_zone, at};
-        const bool is_listed = head->state() == page::State::per_cpu && head->order() == order;
-        if (!is_listed || left == 0) return {Law::cores_hold_what_they_count, at};
-        if (head->previous_frame() != before) return {Law::list_ends_where_it_says, at};
-        pages += order.pages().raw;
-        before = at;
-        at = head->next_frame();
-      }
-      if (left != 0) return {Law::cores_hold_what_they_count, zone.zone->start};
+      Finding found;
+      const auto listed = audit_list(zone, lists, list, found);
+      if (!listed) return found;
+      pages += listed.value();
     }
     if (pages != lists.pages()) return {Law::cores_hold_what_they_count, zone.zone->start};
   }
   return {};
+}
+
+// Returns   the pages on a list.
+// Errors    bad_table: a law is broken; `found` says which.
+template <Geometry G, class W, class Policy, port::Cores C>
+Result<std::uint64_t> PageAllocator<G, W, Policy, C>::audit_list(const ZoneState& zone, const Lists& lists,
+                                                                 unsigned list,
+                                                                 Finding& found) const noexcept {
+  const Order order = Lists::order_of(list);
+  std::uint32_t left = lists.blocks(list);
+  const auto broken = [&](Law law, Pfn at) noexcept {
+    found = {law, at};
+    return Error::bad_table;
+  };
+  const auto law_of = [&](Pfn at) noexcept {
+    const Descriptor* const head = map_->find(at);
+    if (head == nullptr || !owns(zone, *head)) return Law::block_is_in_its_zone;
+    const bool is_listed = head->state() == page::State::per_cpu && head->order() == order;
+    return is_listed && left != 0 ? Law::holds : Law::cores_hold_what_they_count;
+  };
+  if constexpr (Lists::kAreArrays) {
+    if (left > Lists::room_of(order)) return broken(Law::cores_hold_what_they_count, zone.zone->start);
+    for (const auto& block : lists.entries(list)) {
+      if (const Law law = law_of(block.page); law != Law::holds) return broken(law, block.page);
+      if (block.head != map_->find(block.page)) return broken(Law::cores_hold_what_they_count, block.page);
+    }
+  } else {
+    Pfn before = Descriptor::kNoFrame;
+    for (Pfn at = lists.first(list); at != Descriptor::kNoFrame; --left) {
+      if (const Law law = law_of(at); law != Law::holds) return broken(law, at);
+      const Descriptor& head = map_->at(at);
+      if (head.previous_frame() != before) return broken(Law::list_ends_where_it_says, at);
+      before = at;
+      at = head.next_frame();
+    }
+    if (left != 0) return broken(Law::cores_hold_what_they_count, zone.zone->start);
+  }
+  return std::uint64_t{lists.blocks(list)} << order.raw();
 }
 
 // Walks every block of the zone, in use or not, and every tail in it.

@@ -26,7 +26,6 @@ std::size_t PageAllocator<G, W, Policy, C>::alloc_pages_bulk(std::span<Pfn> page
         const auto page = take(zone, what);
         if (!page) break;
         pages[count] = page.value();
-        ++zone.count.allocs;
       }
       break;
     }
@@ -56,8 +55,10 @@ Result<Pfn> PageAllocator<G, W, Policy, C>::alloc_pages_exact(PageCount count,
   check(static_cast<bool>(split_page(first.value(), order)), "a block just handed out cannot be split");
   ZoneState& zone = zone_of_part(map_->at(first.value()).part());
   const Pfn end = first.value() + order.pages();
-  for (Pfn at = first.value() + count; at < end; at = at + PageCount{1})
+  for (Pfn at = first.value() + count; at < end; at = at + PageCount{1}) {
+    const ZoneHold hold{cores_, zone};
     give_back(zone, map_->at(at), at, Order{0}, Place::tail);
+  }
   return first;
 }
 

@@ -40,12 +40,25 @@ class CmaArea {
   // Errors    bad_argument: no pages, not whole pageblocks, or not a whole number of bits. Nothing changed.
   // Source    Linux 6.1, "cma_init_reserved_mem".
   Result<Done> init(TextView name, PfnRange pages, Order order_per_bit) noexcept;
+  // What activate() takes of its source for such an area, at most, in objects aligned to 8 bytes.
+  static constexpr Bytes metadata_size(PageCount pages, Order order_per_bit) noexcept {
+    const std::uint64_t bits = bits_of(pages, order_per_bit);
+    const std::uint64_t counts = order_per_bit == Order{0} ? 0 : (bits * sizeof(std::uint16_t) + 7) & ~7u;
+    return Bytes{((bits + 63) >> 6) * sizeof(std::uint64_t) + counts};
+  }
   // Gives its pages to the allocator, to be lent out. Once only.
   //
-  // Errors    bad_argument: not all of one zone. no_memory: `source` has none. Then its pages become ordinary ones of
-  //           the allocator, and the area has none. Or those of PageAllocator::release(): nothing changed.
+  // Errors    bad_argument: not all of one zone. no_memory: `source` has none. Those of PageAllocator::release_cma().
+  //           Nothing changed: expose() does what Linux then does.
   // Source    Linux 6.1, "cma_activate_area" (behaviour).
   Result<Done> activate(Allocator& allocator, page::MetadataSource source) noexcept;
+  // The same where zones of one node overlap (mirrored memory), and only the caller knows which one is meant.
+  Result<Done> activate(Allocator& allocator, std::uint32_t zone, page::MetadataSource source) noexcept;
+  // Its pages become ordinary ones of the allocator, as they are of no use for an area, and it has none any more. Not
+  // of an active area.
+  //
+  // Errors    those of PageAllocator::release(): nothing changed.
+  Result<Done> expose(Allocator& allocator) noexcept;
 
   // Hands out `count` pages in a row whose first is a multiple of 2^alignment: the first such place that is not
   // handed out and can be had, whoever borrows there.
@@ -72,10 +85,10 @@ class CmaArea {
   AreaStats stats() const noexcept;
 
  private:
-  std::uint64_t bits_for(PageCount pages) const noexcept {
-    return (pages.raw + order_per_bit_.pages().raw - 1) >> order_per_bit_.raw();
+  static constexpr std::uint64_t bits_of(PageCount pages, Order order_per_bit) noexcept {
+    return (pages.raw + order_per_bit.pages().raw - 1) >> order_per_bit.raw();
   }
-  Result<Done> expose(Allocator& allocator, Error why) noexcept;
+  std::uint64_t bits_for(PageCount pages) const noexcept { return bits_of(pages, order_per_bit_); }
   bool is_one_zone(const Allocator& allocator) const noexcept;
   AreaMisuse misuse_of(PfnRange pages) const noexcept;
   void note(std::uint64_t first, PageCount pages) noexcept;
@@ -121,15 +134,21 @@ bool CmaArea<Allocator>::is_one_zone(const Allocator& allocator) const noexcept 
 
 template <class Allocator>
 Result<Done> CmaArea<Allocator>::activate(Allocator& allocator, page::MetadataSource source) noexcept {
+  const auto zone = allocator.zone_at(pages_.begin());
+  return zone ? activate(allocator, zone.value(), source) : Error::bad_argument;
+}
+
+template <class Allocator>
+Result<Done> CmaArea<Allocator>::activate(Allocator& allocator, std::uint32_t zone,
+                                          page::MetadataSource source) noexcept {
   check(!is_active() && !pages_.empty(), "an area is described, then activated once");
-  if (!is_one_zone(allocator)) return expose(allocator, Error::bad_argument);
-  const std::uint32_t zone = allocator.zone_at(pages_.begin()).value();
+  if (!is_one_zone(allocator)) return Error::bad_argument;
   const NodeId near = allocator.layout().zones[zone].node;
   const std::uint64_t bits = bits_for(pages_.size());
-  if (const auto done = bitmap_.init(bits, source, near); !done) return expose(allocator, done.error());
+  if (const auto done = bitmap_.init(bits, source, near); !done) return done;
   if (order_per_bit_ != Order{0}) {
     const auto taken = source.template take<std::uint16_t>(bits, near);
-    if (!taken) return expose(allocator, taken.error());
+    if (!taken) return taken.error();
     in_bit_ = taken.value();
   }
   if (const auto done = allocator.release_cma(zone, pages_); !done) return done;
@@ -137,12 +156,12 @@ Result<Done> CmaArea<Allocator>::activate(Allocator& allocator, page::MetadataSo
   return Done{};
 }
 
-// The pages are of no use for an area: they serve everybody.
 template <class Allocator>
-Result<Done> CmaArea<Allocator>::expose(Allocator& allocator, Error why) noexcept {
+Result<Done> CmaArea<Allocator>::expose(Allocator& allocator) noexcept {
+  check(!is_active(), "the pages of an active area are its own");
   if (const auto done = allocator.release(pages_); !done) return done;
   pages_ = PfnRange{};
-  return why;
+  return Done{};
 }
 
 template <class Allocator>

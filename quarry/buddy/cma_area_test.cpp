@@ -193,7 +193,10 @@ TEST_ON_GEOMETRIES(an_area_across_two_zones_becomes_ordinary_memory) {
   CmaArea<decltype(machine.allocator)> area;
   expect(static_cast<bool>(area.init("across", machine.blocks(1, 3), Order{0})));
   expect(area.activate(machine.allocator, machine.source()).error() == Error::bad_argument);
-  expect(!area.is_active() && area.pages().empty());
+  expect(!area.is_active() && area.is_described());
+  for (std::uint32_t zone = 1; zone <= 2; ++zone) expect_equal(machine.layout.zones[zone].managed.raw, 0u);
+  expect(static_cast<bool>(area.expose(machine.allocator)));
+  expect(!area.is_active() && !area.is_described());
   expect(area.alloc(PageCount{1}).error() == Error::no_memory);
   expect(area.release(machine.blocks(1, 2)).error() == Error::bad_argument);
   for (std::uint32_t zone = 1; zone <= 2; ++zone) {
@@ -204,14 +207,47 @@ TEST_ON_GEOMETRIES(an_area_across_two_zones_becomes_ordinary_memory) {
   expect(!machine.allocator.audit());
 }
 
+// A section's descriptors are of one node; the second node's pages in it are the second node's all the same.
+TEST(an_area_may_lie_where_two_nodes_share_a_section) {
+  TestMachine<k4KSparse> machine;
+  machine.add_zone(0, ZoneType::normal, 0, 3);
+  machine.add_zone(1, ZoneType::normal, 3, 8);
+  expect(static_cast<bool>(machine.start()));
+  const std::uint32_t there = machine.zone(1, ZoneType::normal);
+  expect_equal(machine.allocator.zone_at(Pfn{3 * machine.kBlock - 1}).value(), 2u);
+  expect_equal(machine.allocator.zone_at(Pfn{3 * machine.kBlock}).value(), there);
+  expect(machine.map.node_of(Pfn{3 * machine.kBlock}) == NodeId::first);
+  CmaArea<decltype(machine.allocator)> area;
+  expect(static_cast<bool>(area.init("there", machine.blocks(3, 5), Order{0})));
+  expect(static_cast<bool>(area.activate(machine.allocator, machine.source())));
+  expect_equal(machine.layout.zones[there].cma.raw, 2 * machine.kBlock);
+  const auto page = machine.allocator.alloc_pages(Order{0}, kMovable);
+  expect(page && page.value() >= Pfn{4 * machine.kBlock});  // nobody moves it away
+  expect_equal(area.alloc(PageCount{machine.kBlock}, Order{10}).value(), Pfn{3 * machine.kBlock});
+  expect(!machine.allocator.audit());
+}
+
 TEST_ON_GEOMETRIES(an_area_without_a_bitmap_becomes_ordinary_memory) {
   for (unsigned per_bit = 0; per_bit < 2; ++per_bit) {
     WithArea<G> machine{2, 4, per_bit};
     machine.room = machine.used() + (per_bit == 0 ? 0 : (WithArea<G>::kBlock >> 3) + 8);
     expect(machine.area.activate(machine.allocator, machine.source()).error() == Error::no_memory);
+    expect_equal(machine.zone().managed.raw, 0u);
+    expect(static_cast<bool>(machine.area.expose(machine.allocator)));
     expect_equal(machine.allocator.free_pages_of(2).raw, 2 * WithArea<G>::kBlock);
     expect_equal(machine.zone().cma.raw, 0u);
     machine.expect_lawful();
+  }
+}
+
+TEST_ON_GEOMETRIES(an_area_takes_what_it_says_it_needs) {
+  for (unsigned per_bit = 0; per_bit < 3; ++per_bit) {
+    WithArea<G> machine{2, 4, per_bit};
+    const std::uint64_t before = (machine.used() + 7) / 8 * 8;
+    const Bytes size = machine.area.metadata_size(machine.area.pages().size(), Order{per_bit});
+    machine.room = before + size.raw;
+    expect(machine.activate());
+    expect(machine.used() > before + size.raw - 8);
   }
 }
 

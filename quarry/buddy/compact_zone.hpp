@@ -134,7 +134,7 @@ class CompactZone {
     Entry& entry;
     Sets& sets;
     std::uint64_t (&counts)[kOrders];
-    std::uint32_t& mask;
+    Shared<std::uint32_t>& mask;
     [[gnu::always_inline]] inline void up(unsigned order) noexcept;
     [[gnu::always_inline]] inline void down(unsigned order) noexcept;
   };
@@ -233,7 +233,7 @@ class CompactZone {
   Bits* bits_ = nullptr;           // law: all zero unless the pageblock is partial
   Tables* tables_ = nullptr;       // null: the zone is empty
   std::uint64_t* seen_ = nullptr;  // a bit for each 2^kSeenShift pageblocks, once some of them had been given
-  std::uint32_t masks_[page::kMigrateTypes] = {};  // law: a bit is set exactly when its count is not zero
+  Shared<std::uint32_t> masks_[page::kMigrateTypes];  // law: a bit is set exactly when its count is not zero
   PfnRange span_;
   Index count_ = 0;  // pageblocks, whole blocks of the highest order
   unsigned part_ = 0;

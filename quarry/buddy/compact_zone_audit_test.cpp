@@ -35,7 +35,7 @@ class CompactSaboteur {
     return zone.tables_->counts[1][order];
   }
   template <class Z>
-  static std::uint32_t& mask(Z& zone) {
+  static Shared<std::uint32_t>& mask(Z& zone) {
     return zone.masks_[1];
   }
   template <class Z>

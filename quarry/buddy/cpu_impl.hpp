@@ -5,20 +5,75 @@
 
 namespace quarry::buddy {
 
+namespace detail {
+
+// How many blocks of an order are half of `pages`; one, if all of them make one.
+constexpr std::uint32_t most_of(std::uint32_t pages, Order order) noexcept {
+  const std::uint32_t half = (pages / 2) >> order.raw();
+  return half != 0 ? half : pages >> order.raw() != 0 ? 1 : 0;
+}
+
+// What a source hands out next, of one block of memory that was taken at once.
+struct Carver {
+  std::byte* next;
+  template <class T>
+  T* take(std::uint64_t count) noexcept {
+    const auto at = reinterpret_cast<std::uintptr_t>(next);
+    next += (alignof(T) - at % alignof(T)) % alignof(T);
+    auto* const first = reinterpret_cast<T*>(next);
+    next += count * sizeof(T);
+    return first;
+  }
+};
+
+}  // namespace detail
+
 template <Geometry G, class W, class Policy, port::Cores C>
 Result<Done> PageAllocator<G, W, Policy, C>::start_cpu_lists(page::MetadataSource source) noexcept {
   check(lists_.empty(), "there are per-CPU lists already");
   const unsigned cores = cores_.core_count();
   const NodeId near = layout_->nodes.empty() ? NodeId::first : layout_->nodes[0].id;
-  const auto lists = source.take<Lists>(std::uint64_t{zones_.size()} * cores, near);
-  if (!lists) return lists.error();
-  for (std::size_t zone = 0; zone < zones_.size(); ++zone)
-    for (unsigned core = 0; core < cores && zones_[zone].part_count != 0; ++core)
-      ::new (static_cast<void*>(lists.value() + zone * cores + core)) Lists{};
-  lists_ = {lists.value(), zones_.size() * cores};
+  const auto room = source.take<std::byte>(cpu_lists_size().raw, near);
+  if (!room) return room.error();
+  detail::Carver carver{room.value()};
+  const std::size_t count = std::size_t{lists_rows_} * cores;
+  Lists* const lists = carver.take<Lists>(count);
+  if constexpr (!Lists::kAreArrays)
+    for (std::size_t i = 0; i < count; ++i) ::new (static_cast<void*>(lists + i)) Lists{};
+  CoreState* const states = carver.take<CoreState>(cores);
+  for (unsigned core = 0; core < cores; ++core) ::new (static_cast<void*>(states + core)) CoreState{};
+  nearest_ = {carver.take<Nearest>(places_.size() * zones::kZoneTypes), places_.size() * zones::kZoneTypes};
+  if constexpr (Lists::kAreArrays) main_run_ = map_->main_run();
+  homes_ = carver.take<Nearest>(zone_of_part_.size());
+  core_states_ = {states, cores};
+  core_states_[cores_.this_core()].last_misuse = first_core_.last_misuse;
   cores_on_lists_ = cores;
+  lists_ = {lists, count};
   for (ZoneState& zone : zones_) set_cpu_limits(zone);
+  if constexpr (Lists::kAreArrays)
+    for (const ZoneState& zone : zones_)
+      for (unsigned part = zone.first_part; has_cpu_lists(zone) && part < zone.first_part + zone.part_count;
+           ++part)
+        homes_[part] = {&zones_[zone.index], &lists_of(zone, 0), Descriptor::in_use_tag(part)};
+  find_nearest();
   return Done{};
+}
+
+// Where each node's requests look first. On machines too small for types of pageblocks, requests take the long way.
+template <Geometry G, class W, class Policy, port::Cores C>
+void PageAllocator<G, W, Policy, C>::find_nearest() noexcept {
+  if constexpr (!Lists::kAreArrays) return;
+  for (Nearest& nearest : nearest_) nearest = {&nowhere_, lists_.data(), 0};
+  for (const zones::Node& from : layout_->nodes)
+    for (unsigned highest = 0; !nearest_.empty() && highest < zones::kZoneTypes; ++highest) {
+      const ZoneRefs zonelist =
+          zones_for({.highest = static_cast<zones::ZoneType>(highest), .node = from.id});
+      Nearest& nearest = nearest_[static_cast<std::size_t>(from.id) * zones::kZoneTypes + highest];
+      if (config_.grouping == Grouping::none || zonelist.empty()) continue;
+      ZoneState& zone = zones_[zonelist.front().zone];
+      if (has_cpu_lists(zone)) nearest = {&zone, &lists_of(zone, 0), Descriptor::in_use_tag(zone.first_part)};
+      if (from.id == NodeId::first) first_nearest_[highest] = nearest;
+    }
 }
 
 template <Geometry G, class W, class Policy, port::Cores C>
@@ -33,44 +88,113 @@ template <Geometry G, class W, class Policy, port::Cores C>
 void PageAllocator<G, W, Policy, C>::set_cpu_limits(ZoneState& zone) noexcept {
   if (!has_cpu_lists(zone)) return;
   const unsigned own = node_cores_[zone.index / zones::kZoneTypes];
-  zone.cpu_limits =
-      cpu_limits(zone.zone->managed, zone.marks.low, own != 0 ? own : cores_on_lists_, G.page_size());
+  limit_lists(zone, cpu_limits(zone.zone->managed, PageCount{zone.low}, own != 0 ? own : cores_on_lists_,
+                               G.page_size()));
+}
+
+template <Geometry G, class W, class Policy, port::Cores C>
+void PageAllocator<G, W, Policy, C>::limit_lists(ZoneState& zone, CpuLimits limits) noexcept {
+  const ZoneHold hold{cores_, zone};
+  zone.batch = limits.batch, zone.cpu_high = limits.high;
+  follow_isolation(zone);
+}
+
+// An array may have half of what a core may keep in all, but one block if it may keep that: most cores use one or two. While pageblocks are isolated every
+// free must look at its pageblock, and takes the long way.
+template <Geometry G, class W, class Policy, port::Cores C>
+void PageAllocator<G, W, Policy, C>::follow_isolation([[maybe_unused]] ZoneState& zone) noexcept {
+  if constexpr (Lists::kAreArrays)
+    for (unsigned list = 0; list < Lists::kLists; ++list) {
+      const Order order = Lists::order_of(list);
+      const std::uint32_t room = Lists::room_of(order), half = detail::most_of(zone.cpu_high, order);
+      zone.keep[Lists::slot_of(order)] = zone.isolated != 0 ? 0 : Lists::limit_of(half < room ? half : room);
+    }
+}
+
+template <Geometry G, class W, class Policy, port::Cores C>
+bool PageAllocator<G, W, Policy, C>::is_at_hand(const ZoneState& zone, const Search& search) const noexcept {
+  if (!has_cpu_lists(zone) || !Lists::keeps(search.order)) return false;
+  const Guard guard{cores_};
+  return !lists_of(zone, guard.core()).is_empty(Lists::list_of(search.order, search.type));
 }
 
 // Source    Linux 6.1, "rmqueue_pcplist", "__rmqueue_pcplist" (behaviour).
 template <Geometry G, class W, class Policy, port::Cores C>
 Result<Pfn> PageAllocator<G, W, Policy, C>::take_from_core(ZoneState& zone, const Search& search) noexcept {
-  Lists& lists = my_lists(zone);
-  lists.eagerness >>= 1;
+  const Guard guard{cores_};
+  Lists& lists = lists_of(zone, guard.core());
+  if constexpr (!Lists::kAreArrays) lists.eagerness >>= 1;
   const unsigned list = Lists::list_of(search.order, search.type);
   if (lists.is_empty(list)) {
     refill(zone, lists, search);
     if (lists.is_empty(list)) return Error::no_memory;
   }
-  const Pfn page = lists.pop_front(*map_, list);
-  Descriptor& head = map_->at(page);
-  head.become_allocated(search.order, head.part(), search.type);
+  Pfn page;
+  if constexpr (Lists::kAreArrays) {
+    const auto& block = *lists.pop(list, search.order);
+    page = block.page;
+    block.head->become_allocated(search.order, block.head->part(), search.type);
+  } else {
+    page = lists.pop_front(*map_, list);
+    Descriptor& head = map_->at(page);
+    head.become_allocated(search.order, head.part(), search.type);
+    ++lists.allocs;
+  }
   observer_.allocated(page, search.order, search.type);
   return page;
 }
 
-// Block by block, each as a request of its own would get it; in the order in which they came.
+// A batch, in the order in which single requests would get it.
 // Source    Linux 6.1, "rmqueue_bulk".
 template <Geometry G, class W, class Policy, port::Cores C>
 void PageAllocator<G, W, Policy, C>::refill(ZoneState& zone, Lists& lists, const Search& search) noexcept {
-  std::uint32_t wanted = zone.cpu_limits.batch;
+  std::uint32_t wanted = zone.batch;
   if (wanted > 1) {
     wanted >>= search.order.raw();
     if (wanted < 2) wanted = 2;
   }
   const unsigned list = Lists::list_of(search.order, search.type);
-  ++zone.count.refills;
+  ++lists.refills;
   observer_.refilling(zone.index, search.order, wanted);
-  for (; wanted != 0; --wanted) {
-    const auto page = take_from_zone(zone, search);
-    if (!page) return;
-    lists.push_back(*map_, page.value(), list, search.type);
+  const Hold<CoreLock> hold{zone.lock};
+  if constexpr (Lists::kAreArrays) {
+    Pfn pages[Lists::kMostRoom];
+    if (wanted > Lists::room_of(search.order)) wanted = Lists::room_of(search.order);
+    for (std::uint32_t left = take_batch(zone, search, {pages, wanted}); left != 0; --left) {
+      Descriptor& head = map_->at(pages[left - 1]);
+      head.rest_on_core();
+      lists.put({pages[left - 1], &head}, list, search.order);
+    }
+  } else {
+    for (; wanted != 0; --wanted) {
+      const auto page = take_from_zone(zone, search);
+      if (!page) return;
+      lists.push_back(*map_, page.value(), list, search.type);
+    }
   }
+}
+
+// As many blocks as there are and `pages` has room for: together where the zone's own type has them, else one by one.
+template <Geometry G, class W, class Policy, port::Cores C>
+std::uint32_t PageAllocator<G, W, Policy, C>::take_batch(ZoneState& zone, const Search& search,
+                                                         std::span<Pfn> pages) noexcept {
+  std::size_t count = 0;
+  while (count < pages.size()) {
+    const bool is_area = search.cma && zone.free_cma > zone.free >> 1;
+    if constexpr (requires { &ZoneFree::template take_bulk<W>; }) {
+      if (!is_area) {
+        const std::size_t more = pages_of(zone).take_bulk(search.order, search.type, search.type,
+                                                          pages.subspan(count), observer_, zone.count.tally);
+        zone.free -= std::uint64_t{more} << search.order.raw();
+        count += more;
+        if (count == pages.size()) break;
+      }
+    }
+    const auto page = take_from_zone(zone, search);
+    if (!page) break;
+    pages[count++] = page.value();
+  }
+  return static_cast<std::uint32_t>(count);
 }
 
 // A block that is given back goes to this core's lists.
@@ -78,64 +202,103 @@ void PageAllocator<G, W, Policy, C>::refill(ZoneState& zone, Lists& lists, const
 // Returns   false where the zone must have it: its pageblock is isolated.
 // Source    Linux 6.1, "free_unref_page", "nr_pcp_high", "nr_pcp_free" (behaviour).
 template <Geometry G, class W, class Policy, port::Cores C>
-bool PageAllocator<G, W, Policy, C>::keep_on_core(ZoneState& zone, Pfn page, Order order) noexcept {
+bool PageAllocator<G, W, Policy, C>::keep_on_core(ZoneState& zone, Lists& lists, Pfn page,
+                                                  Order order) noexcept {
   MigrateType type = map_->pageblock_type(page);
   if (type == MigrateType::isolate) return false;
   if constexpr (G.pageblock_order_ + 1 < Lists::kSmallOrders)  // blocks on lists may be of several pageblocks
     if (order > G.pageblock_order() && !is_of_one_type(page, order)) return false;
-  // Contiguous areas and what is kept for urgent requests can be had back: only movable pages borrow there.
-  if (!page::is_ordinary(type)) type = MigrateType::movable;
-  Lists& lists = my_lists(zone);
-  const unsigned list = Lists::list_of(order, type);
-  lists.push_front(*map_, page, list, type);
-  // Freed in a row, orders above 0 would only lie here and keep larger blocks from arising.
-  const bool all = lists.eagerness != 0 && order != Order{0} && order.raw() < Lists::kSmallOrders;
-  const std::uint64_t high = all ? 0 : zone.cpu_limits.high;
-  if (lists.pages() < high) return true;
-  std::uint64_t pages = lists.pages();
-  const std::uint64_t batch = zone.cpu_limits.batch;
-  if (!all) {
-    if (high < batch) {
-      pages = 1;
-    } else {
-      pages = batch << lists.eagerness;
-      if (pages < high - batch) ++lists.eagerness;
-      if (pages > high - batch) pages = high - batch;
-      if (pages < batch) pages = batch;
+  if constexpr (Lists::kAreArrays) {
+    Descriptor& head = map_->at(page);
+    const unsigned list = Lists::list_of(order, head.list());
+    const std::uint32_t keep = zone.keep[Lists::slot_of(order)];
+    if (keep == 0) return false;
+    if (Lists::limit_of(lists.blocks(list)) >= keep) spill(zone, lists, zone.batch, list);
+    head.rest_on_core();
+    return lists.push({page, &head}, list, order, keep);
+  } else {
+    // Contiguous areas and what is kept for urgent requests can be had back: only movable pages borrow there.
+    if (!page::is_ordinary(type)) type = MigrateType::movable;
+    ++lists.frees;
+    const unsigned list = Lists::list_of(order, type);
+    lists.push_front(*map_, page, list, type);
+    // Freed in a row, orders above 0 would only lie here and keep larger blocks from arising.
+    const bool all = lists.eagerness != 0 && order != Order{0} && order.raw() < Lists::kSmallOrders;
+    const std::uint64_t high = all ? 0 : zone.cpu_high.load();
+    if (lists.pages() < high) return true;
+    std::uint64_t pages = lists.pages();
+    const std::uint64_t batch = zone.batch;
+    if (!all) {
+      if (high < batch) {
+        pages = 1;
+      } else {
+        pages = batch << lists.eagerness;
+        if (pages < high - batch) ++lists.eagerness;
+        if (pages > high - batch) pages = high - batch;
+        if (pages < batch) pages = batch;
+      }
     }
+    spill(zone, lists, pages, list);
+    return true;
   }
-  spill(zone, lists, pages, list);
-  return true;
 }
 
-// The list that has just grown first, then in turn; from each all until enough is gone.
+// The list that has just grown first, then in turn; from each all until enough is gone. The lock is let go between lists.
 // Source    Linux 6.1, "free_pcppages_bulk".
 template <Geometry G, class W, class Policy, port::Cores C>
 void PageAllocator<G, W, Policy, C>::spill(ZoneState& zone, Lists& lists, std::uint64_t pages,
                                            unsigned list) noexcept {
   std::uint64_t left = pages < lists.pages() ? pages : lists.pages();
-  ++zone.count.spills;
+  ++lists.spills;
   observer_.spilling(zone.index, PageCount{left});
   while (left != 0) {
     while (lists.is_empty(list)) list = list + 1 < Lists::kLists ? list + 1 : 0;
-    const Order order = Lists::order_of(list);
+    const Hold<CoreLock> hold{zone.lock};
+    spill_list(zone, lists, list, left);
+    list = list + 1 < Lists::kLists ? list + 1 : 0;
+  }
+}
+
+// The oldest blocks of one list, at most until `left` pages are gone; what is still to go is left there.
+template <Geometry G, class W, class Policy, port::Cores C>
+void PageAllocator<G, W, Policy, C>::spill_list(ZoneState& zone, Lists& lists, unsigned list,
+                                                std::uint64_t& left) noexcept {
+  const Order order = Lists::order_of(list);
+  const auto subtract = [&left](std::uint64_t pages) noexcept { left -= left < pages ? left : pages; };
+  if constexpr (Lists::kAreArrays) {
+    const std::uint64_t wanted = (left + order.pages().raw - 1) >> order.raw();
+    const auto all = lists.entries(list);
+    const auto oldest = wanted < all.size() ? all.first(wanted) : all;
+    for (const auto& block : oldest) give_back(zone, *block.head, block.page, order, Place::fitting);
+    const auto count = static_cast<std::uint32_t>(oldest.size());
+    lists.drop_oldest(list, count);
+    subtract(std::uint64_t{count} << order.raw());
+  } else {
     while (left != 0 && !lists.is_empty(list)) {
       const Pfn page = lists.pop_back(*map_, list);
       give_back(zone, map_->at(page), page, order, Place::fitting);
-      left -= left < order.pages().raw ? left : order.pages().raw;
+      subtract(order.pages().raw);
     }
-    list = list + 1 < Lists::kLists ? list + 1 : 0;
+  }
+}
+
+template <Geometry G, class W, class Policy, port::Cores C>
+void PageAllocator<G, W, Policy, C>::drain_this(unsigned core) noexcept {
+  for (ZoneState& zone : zones_) {
+    if (!has_cpu_lists(zone)) continue;
+    const Guard guard{cores_};
+    Lists& lists = lists_of(zone, core);
+    if (lists.pages() != 0) spill(zone, lists, lists.pages(), 0);
   }
 }
 
 template <Geometry G, class W, class Policy, port::Cores C>
 void PageAllocator<G, W, Policy, C>::drain(unsigned core) noexcept {
   check(core < cores_on_lists_ || lists_.empty(), "no such core");
-  for (ZoneState& zone : zones_) {
-    if (!has_cpu_lists(zone)) continue;
-    Lists& lists = lists_of(zone, core);
-    if (lists.pages() != 0) spill(zone, lists, lists.pages(), 0);
-  }
+  if (lists_.empty()) return;
+  cores_.run_on(
+      core, [](void* self, unsigned on) noexcept { static_cast<PageAllocator*>(self)->drain_this(on); },
+      this);
 }
 
 template <Geometry G, class W, class Policy, port::Cores C>

@@ -4,41 +4,24 @@
 //                |  | b | b | b | b | b | b |  |
 //   refill: a batch behind the last            too many: batches from the last
 //
-// A list for each ordinary type and each order up to 3, and two for whole pageblocks. The blocks are in no
-// free count: they are on their way.
+// Linked through the blocks' descriptors. The blocks are in no free count: they are on their way.
 // Source    Linux 6.1, struct per_cpu_pages (behaviour).
 #pragma once
 
 #include "quarry/buddy/cpu_limits.hpp"
+#include "quarry/buddy/cpu_list_names.hpp"
 #include "quarry/page/memory_map.hpp"
 
 namespace quarry::buddy {
 
-using page::MigrateType;
-
 template <Geometry G, class Memory = page::MemoryMap<G>>
-class CpuLists {
+class CpuLists : public CpuListNames<G> {
+  using Names = CpuListNames<G>;
+
  public:
   using Map = Memory;
   using Descriptor = typename Map::Descriptor;
-  static constexpr unsigned kSmallOrders = 4;  // up to 3, PAGE_ALLOC_COSTLY_ORDER
-  static constexpr unsigned kLists = page::kOrdinaryTypes * kSmallOrders + 2;
-
-  // Whole pageblocks where one entry of a page table's second level maps them: huge pages are asked for often.
-  static constexpr bool kKeepsPageblocks = G.pageblock_order_ == G.page_shift_ - 3;
-
-  static constexpr bool keeps(Order order) noexcept {
-    return order.raw() < kSmallOrders || (kKeepsPageblocks && order == G.pageblock_order());
-  }
-  // The list of an order that is kept and an ordinary type. Of whole pageblocks the movable ones have one: they may
-  // be of contiguous areas. (Linux has these two since 6.11; before, an area could be lost to an unmovable block.)
-  static constexpr unsigned list_of(Order order, MigrateType type) noexcept {
-    if (order.raw() < kSmallOrders) return page::kOrdinaryTypes * order.raw() + page::index_of(type);
-    return type == MigrateType::movable ? kLists - 1 : kLists - 2;
-  }
-  static constexpr Order order_of(unsigned list) noexcept {
-    return list >= kLists - 2 ? G.pageblock_order() : Order{list / page::kOrdinaryTypes};
-  }
+  static constexpr bool kAreArrays = false;
 
   std::uint64_t pages() const noexcept { return pages_; }
   bool is_empty(unsigned list) const noexcept { return lists_[list].count == 0; }
@@ -58,6 +41,8 @@ class CpuLists {
 
   // More is given back at a time the longer nobody allocates: each time in a row twice as much.
   std::uint8_t eagerness = 0;  // free_factor
+  CpuEvents events() const noexcept { return {allocs, frees, refills, spills}; }
+  Shared<std::uint64_t> allocs, frees, refills, spills;
 
  private:
   friend class Saboteur;
@@ -74,7 +59,7 @@ class CpuLists {
     set_next(map, to, before, page);
     set_previous(map, to, behind, page);
     ++to.count;
-    pages_ += order_of(list).pages().raw;
+    pages_ += Names::order_of(list).pages().raw;
   }
   Pfn unlink(Map& map, Pfn page, unsigned list) noexcept {
     List& from = lists_[list];
@@ -82,7 +67,7 @@ class CpuLists {
     set_next(map, from, head.previous_frame(), head.next_frame());
     set_previous(map, from, head.next_frame(), head.previous_frame());
     --from.count;
-    pages_ -= order_of(list).pages().raw;
+    pages_ -= Names::order_of(list).pages().raw;
     return page;
   }
   static void set_next(Map& map, List& list, Pfn of, Pfn next) noexcept {
@@ -102,8 +87,8 @@ class CpuLists {
     head.set_frames(head.next_frame(), previous);
   }
 
-  List lists_[kLists];
-  std::uint64_t pages_ = 0;  // law: what the lists hold
+  List lists_[Names::kLists];
+  Shared<std::uint64_t> pages_;  // law: what the lists hold
 };
 
 }  // namespace quarry::buddy

@@ -37,7 +37,7 @@ struct Two {
   }
   void start_lists(CpuLimits limits) {
     expect(static_cast<bool>(machine.allocator.start_cpu_lists(machine.source())));
-    Saboteur::zone(machine.allocator, kZone).cpu_limits = limits;
+    Saboteur::limit(machine.allocator, kZone, limits);
   }
   Pfn alloc(unsigned order = 0, MigrateType type = MigrateType::movable) {
     return machine.allocator.alloc_pages(Order{order}, {.type = type}).value();
@@ -113,7 +113,7 @@ TEST_ON_POLICIES(a_batch_is_smaller_for_larger_blocks_but_of_two_at_least) {
   }
 }
 
-TEST_ON_POLICIES(each_time_in_a_row_twice_as_much_is_given_back) {
+TEST_ON_LINUX(each_time_in_a_row_twice_as_much_is_given_back) {
   Two<G, Policy> two;
   two.start({.batch = 2, .high = 12});
   Pfn pages[64];
@@ -144,6 +144,53 @@ TEST_ON_POLICIES(each_time_in_a_row_twice_as_much_is_given_back) {
   expect(!two.machine.allocator.audit());
 }
 
+// An array has room for half of what a core may keep.
+TEST_ON_COMPACT(a_batch_at_a_time_is_given_back_the_oldest_first) {
+  Two<G, Policy> two;
+  two.start({.batch = 4, .high = 24});
+  Pfn pages[24];
+  for (Pfn& page : pages) page = two.alloc();
+  two.machine.allocator.drain_all();
+  for (unsigned i = 0; i < 12; ++i) two.free(pages[i]);
+  expect_equal(two.on(0), 12u);
+  for (unsigned round = 0; round < 3; ++round) {
+    const unsigned next = 12 + 4 * round;
+    two.free(pages[next]);
+    expect_equal(two.on(0), 9u);
+    for (unsigned i = 0; i <= next; ++i) expect_equal(two.is_on_core(pages[i]), i >= 4 + 4 * round);
+    for (unsigned i = 1; i < 4; ++i) two.free(pages[next + i]);
+    expect_equal(two.on(0), 12u);
+  }
+  expect(!two.machine.allocator.audit());
+}
+
+// However much a core may keep in all, of one kind it has room for so many, and for one where that is all it may.
+TEST_ON_COMPACT(an_array_is_limited_by_its_room_and_by_what_a_core_may_keep) {
+  using Lists = CpuArrays<G>;
+  struct Case {
+    std::uint32_t high;
+    unsigned order;
+    std::uint32_t blocks;
+  };
+  const Case cases[] = {{1 << 20, 0, Lists::kMostRoom},
+                        {1 << 20, 3, Lists::kMostRoom / 8},
+                        {40, 0, 20},
+                        {40, 2, 5},
+                        {8, 3, 1},
+                        {7, 3, 0}};
+  for (const Case& one : cases) {
+    Two<G, Policy> two;
+    two.start({.batch = 1, .high = one.high});
+    Pfn pages[Lists::kMostRoom + 1];
+    for (unsigned i = 0; i <= one.blocks; ++i) pages[i] = two.alloc(one.order);
+    two.machine.allocator.drain_all();
+    for (unsigned i = 0; i <= one.blocks; ++i) two.free(pages[i], one.order);
+    expect_equal(two.on(0), std::uint64_t{one.blocks} << one.order);
+    expect(!two.is_on_core(pages[0]));
+    expect(!two.machine.allocator.audit());
+  }
+}
+
 TEST_ON_POLICIES(a_core_that_may_keep_less_than_a_batch_keeps_nothing) {
   Two<G, Policy> two;
   two.start({.batch = 1, .high = 0});
@@ -154,7 +201,7 @@ TEST_ON_POLICIES(a_core_that_may_keep_less_than_a_batch_keeps_nothing) {
 }
 
 // Three lists with two blocks each; the third one grows last, and four or five blocks are given back.
-TEST_ON_POLICIES(the_list_that_grew_gives_back_first_and_then_its_followers_all_from_their_ends) {
+TEST_ON_LINUX(the_list_that_grew_gives_back_first_and_then_its_followers_all_from_their_ends) {
   constexpr MigrateType kTypes[] = {MigrateType::unmovable, MigrateType::movable, MigrateType::reclaimable};
   for (const std::uint32_t batch : {4u, 5u}) {
     Two<G, Policy> two;
@@ -167,7 +214,7 @@ TEST_ON_POLICIES(the_list_that_grew_gives_back_first_and_then_its_followers_all_
     Pfn pages[3][2];
     for (unsigned i = 0; i < 3; ++i)
       for (Pfn& page : pages[i]) page = two.alloc(0, kTypes[i]);
-    Saboteur::zone(allocator, kZone).cpu_limits.batch = batch;
+    Saboteur::zone(allocator, kZone).batch = batch;
     for (const auto& pair : pages)
       for (const Pfn page : pair) two.free(page);
     expect_equal(two.on(0), 6u - batch);
@@ -193,7 +240,7 @@ TEST_ON_POLICIES(orders_above_three_go_past_the_lists_but_for_whole_huge_pages) 
   expect(!two.machine.allocator.audit());
 }
 
-TEST_ON_POLICIES(blocks_of_higher_orders_freed_in_a_row_empty_the_lists) {
+TEST_ON_LINUX(blocks_of_higher_orders_freed_in_a_row_empty_the_lists) {
   Two<G, Policy> two;
   two.start({.batch = 2, .high = 12});
   Pfn pages[16];

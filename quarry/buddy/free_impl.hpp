@@ -6,14 +6,18 @@
 namespace quarry::buddy {
 
 template <Geometry G, class W, class Policy, port::Cores C>
-Result<Done> PageAllocator<G, W, Policy, C>::free_pages(Pfn page, Order order) noexcept {
+Result<Done> PageAllocator<G, W, Policy, C>::free_slowly(Pfn page, Order order) noexcept {
   Descriptor* const head = map_->find(page);
-  if (head == nullptr || !head->is_allocated(order) || head->references() != 1) [[unlikely]]
+  if (head == nullptr || !head->is_sole(order)) [[unlikely]]
     return refuse(page, order, misuse_of(page, order));
   ZoneState& zone = zone_of_part(head->part());
-  ++zone.count.frees;
   observer_.freed(page, order);
-  if (has_cpu_lists(zone) && Lists::keeps(order) && keep_on_core(zone, page, order)) return Done{};
+  if (has_cpu_lists(zone) && Lists::keeps(order)) {
+    const Guard guard{cores_};
+    if (keep_on_core(zone, lists_of(zone, guard.core()), page, order)) return Done{};
+  }
+  const ZoneHold hold{cores_, zone};
+  ++zone.count.frees;
   give_back(zone, *head, page, order, Place::fitting);
   return Done{};
 }
@@ -25,7 +29,7 @@ void PageAllocator<G, W, Policy, C>::give_back(ZoneState& zone, Descriptor& head
   if (order > G.pageblock_order() && !is_of_one_type(page, order)) [[unlikely]]
     return give_back_apart(zone, page, order, place);
   count_free(zone, type, order);
-  free_[zone.index].give(head, page, order, type, place, observer_, zone.count.tally);
+  pages_of(zone).give(head, page, order, type, place, observer_, zone.count.tally);
 }
 
 // Blocks of several pageblocks may have had some of them isolated, or kept for others, while they were in use.
@@ -54,14 +58,14 @@ void PageAllocator<G, W, Policy, C>::count_free(ZoneState& zone, MigrateType typ
   if (type == MigrateType::isolate) [[unlikely]]
     return;
   zone.free += order.pages().raw;
-  if (type == MigrateType::cma) zone.free_cma += order.pages().raw;
+  if (type == MigrateType::cma) zone.add_free_cma(order.pages().raw);
 }
 
 // none where the block may be freed.
 template <Geometry G, class W, class Policy, port::Cores C>
 Misuse PageAllocator<G, W, Policy, C>::freeing_misuse(Pfn page, Order order) const noexcept {
   const Descriptor* const head = map_->find(page);
-  const bool is_good = head != nullptr && head->is_allocated(order) && head->references() == 1;
+  const bool is_good = head != nullptr && head->is_sole(order);
   return is_good ? Misuse::none : misuse_of(page, order);
 }
 
@@ -74,7 +78,7 @@ Misuse PageAllocator<G, W, Policy, C>::misuse_of(Pfn page, Order order) const no
   const auto start = page::head_of(*map_, page);
   if (!start) {
     const ZoneState* const zone = zone_of(page);
-    const bool is_free = zone != nullptr && static_cast<bool>(free_[zone->index].block_of(page));
+    const bool is_free = zone != nullptr && static_cast<bool>(free_block(*zone, page));
     return is_free ? Misuse::double_free : Misuse::reserved_page;
   }
   const Descriptor& block = map_->at(start.value());
@@ -92,7 +96,7 @@ Misuse PageAllocator<G, W, Policy, C>::misuse_of(Pfn page, Order order) const no
 template <Geometry G, class W, class Policy, port::Cores C>
 Error PageAllocator<G, W, Policy, C>::refuse([[maybe_unused]] Pfn page, [[maybe_unused]] Order order,
                                              Misuse misuse) noexcept {
-  last_misuse_ = misuse;
+  core_state(cores_.this_core()).last_misuse = misuse;
   observer_.misused(page, order, misuse);
   return error_of(misuse);
 }

@@ -19,7 +19,10 @@ Result<Done> PageAllocator<G, W, Policy, C>::release(std::uint32_t zone, PfnRang
 
 template <Geometry G, class W, class Policy, port::Cores C>
 void PageAllocator<G, W, Policy, C>::accept(ZoneState& zone, PfnRange pages, Place place) noexcept {
-  zone.zone->managed.raw += pages.size().raw;
+  {
+    const ZoneHold hold{cores_, zone};
+    zone.zone->managed.raw += pages.size().raw;
+  }
   observer_.released(pages);
   if constexpr (!G.is_flat()) {
     if (config_.hand_over == HandOver::deferred) {
@@ -41,16 +44,9 @@ void PageAllocator<G, W, Policy, C>::accept(ZoneState& zone, PfnRange pages, Pla
 template <Geometry G, class W, class Policy, port::Cores C>
 Result<Done> PageAllocator<G, W, Policy, C>::release(PfnRange pages, Place place) noexcept {
   constexpr Pass passes[] = {Pass::look, Pass::apply};
-  const auto ranges = layout_->node_ranges;
-  std::size_t first = 0, count = ranges.size();  // the first range that ends above, of ascending ones
-  while (count != 0) {
-    const std::size_t half = count >> 1;
-    const bool is_below = ranges[first + half].span.end() <= pages.begin();
-    first += is_below ? half + 1 : 0;
-    count = is_below ? count - half - 1 : half;
-  }
+  const auto ranges = zones::ranges_from(*layout_, pages.begin());
   for (const Pass pass : passes)
-    for (const zones::NodeRange& range : ranges.subspan(first)) {
+    for (const zones::NodeRange& range : ranges) {
       if (pages.end() <= range.span.begin()) break;
       const zones::Node* const home = node(range.node);
       if (home == nullptr) continue;
@@ -75,10 +71,14 @@ Result<Done> PageAllocator<G, W, Policy, C>::release_cma(std::uint32_t zone, Pfn
   ZoneState& state = zones_[zone];
   const Misuse misuse = release_misuse(state, pages);
   if (misuse != Misuse::none) return refuse(pages.begin(), Order{0}, misuse);
-  state.zone->managed.raw += pages.size().raw;
-  state.zone->cma.raw += pages.size().raw;
+  {
+    const ZoneHold hold{cores_, state};
+    state.zone->managed.raw += pages.size().raw;
+    state.zone->cma.raw += pages.size().raw;
+  }
   observer_.released(pages);
   for (Pfn at = pages.begin(); at < pages.end(); at = at + PageCount{whole}) {
+    const ZoneHold hold{cores_, state};
     set_pageblock(at, MigrateType::cma);
     if constexpr (!G.is_flat()) map_->set_touched(at);
     give_back(state, map_->at(at), at, G.pageblock_order(), Place::fitting);
@@ -95,10 +95,11 @@ Result<Done> PageAllocator<G, W, Policy, C>::release_used(std::uint32_t zone, Pf
   ZoneState& state = zones_[zone];
   const Misuse misuse = release_misuse(state, pages);
   if (misuse != Misuse::none) return refuse(pages.begin(), Order{0}, misuse);
+  const ZoneHold hold{cores_, state};
   state.zone->managed.raw += pages.size().raw;
   for (Pfn at = pages.begin(); at < pages.end(); at = at + whole.pages()) {
     if constexpr (!G.is_flat()) map_->set_touched(at);
-    map_->at(at).become_allocated(whole, free_[zone].part_of(at), MigrateType::movable);
+    map_->at(at).become_allocated(whole, pages_of(state).part_of(at), MigrateType::movable);
   }
   return Done{};
 }
@@ -109,7 +110,7 @@ Misuse PageAllocator<G, W, Policy, C>::release_misuse(const ZoneState& zone, Pfn
   const PfnRange span = zone.zone->span();
   if (pages.begin() < span.begin() || span.end() < pages.end()) return Misuse::overlapping_range;
   if (zone.zone->present.raw - zone.zone->managed.raw < pages.size().raw) return Misuse::overlapping_range;
-  if (page::head_of(*map_, pages.begin()) || free_[zone.index].block_of(pages.begin()))
+  if (page::head_of(*map_, pages.begin()) || free_block(zone, pages.begin()))
     return Misuse::overlapping_range;
   Pfn at = pages.begin();
   while (at < pages.end()) {
@@ -128,7 +129,7 @@ Misuse PageAllocator<G, W, Policy, C>::release_misuse(const ZoneState& zone, Pfn
     const Descriptor* const head = map_->find(at);
     if (head == nullptr) return Misuse::foreign_page;
     if (head->state() != page::State::nothing) return Misuse::overlapping_range;
-    if (!ZoneFree::kMarksHeads && free_[zone.index].block_of(at)) return Misuse::overlapping_range;
+    if (!ZoneFree::kMarksHeads && free_block(zone, at)) return Misuse::overlapping_range;
     at = at + largest_block(at, pages.end()).pages();
   }
   return Misuse::none;
@@ -145,13 +146,22 @@ Order PageAllocator<G, W, Policy, C>::largest_block(Pfn page, Pfn end) const noe
 
 template <Geometry G, class W, class Policy, port::Cores C>
 void PageAllocator<G, W, Policy, C>::release_blocks(ZoneState& zone, PfnRange pages, Place place) noexcept {
-  Pfn at = pages.begin();
-  while (at < pages.end()) {
-    const Order order = largest_block(at, pages.end());
-    if constexpr (!G.is_flat()) map_->set_touched(at);
-    give_back(zone, map_->at(at), at, order, place);
-    at = at + order.pages();
+  while (!pages.empty()) {
+    const ZoneHold hold{cores_, zone};
+    pages = {release_block(zone, pages, place), pages.end()};
   }
+}
+
+// The largest block at the beginning of `pages`.
+//
+// Returns   where it ends.
+template <Geometry G, class W, class Policy, port::Cores C>
+Pfn PageAllocator<G, W, Policy, C>::release_block(ZoneState& zone, PfnRange pages, Place place) noexcept {
+  const Pfn at = pages.begin();
+  const Order order = largest_block(at, pages.end());
+  if constexpr (!G.is_flat()) map_->set_touched(at);
+  give_back(zone, map_->at(at), at, order, place);
+  return at + order.pages();
 }
 
 template <Geometry G, class W, class Policy, port::Cores C>
@@ -166,6 +176,7 @@ template <Geometry G, class W, class Policy, port::Cores C>
 void PageAllocator<G, W, Policy, C>::defer(ZoneState& zone, PfnRange sections) noexcept {
   if constexpr (!G.is_flat()) {
     const PageCount step{Map::kSectionPages};
+    const ZoneHold hold{cores_, zone};
     for (Pfn at = sections.begin(); at < sections.end(); at = at + step) map_->set_deferred(at, zone.index);
     if (zone.deferred == 0 || sections.begin() < zone.deferred_begin) zone.deferred_begin = sections.begin();
     if (zone.deferred == 0 || zone.deferred_end < sections.end()) zone.deferred_end = sections.end();
@@ -183,7 +194,8 @@ void PageAllocator<G, W, Policy, C>::bring_up(ZoneState& zone, Pfn section) noex
     zone.deferred -= size.raw;
     zone.free -= size.raw;
     observer_.brought_up(PfnRange{section, section + size});
-    release_blocks(zone, {section, section + size}, Place::tail);
+    PfnRange left{section, section + size};
+    while (!left.empty()) left = {release_block(zone, left, Place::tail), left.end()};
   }
 }
 
@@ -219,8 +231,11 @@ void PageAllocator<G, W, Policy, C>::set_pageblock(Pfn page, MigrateType type) n
 template <Geometry G, class W, class Policy, port::Cores C>
 auto PageAllocator<G, W, Policy, C>::descriptor(Pfn page) noexcept -> Descriptor* {
   if constexpr (!G.is_flat()) {
-    if (map_->is_deferred(page))
-      bring_up(zones_[map_->zone_of_deferred(page)], Pfn{align_down(page.raw, Map::kSectionPages)});
+    if (map_->is_deferred(page)) {
+      ZoneState& zone = zones_[map_->zone_of_deferred(page)];
+      const ZoneHold hold{cores_, zone};
+      if (map_->is_deferred(page)) bring_up(zone, Pfn{align_down(page.raw, Map::kSectionPages)});
+    }
   }
   return map_->find(page);
 }

@@ -30,8 +30,11 @@ Result<Zonelists> PageAllocator<G, W, Policy, C>::online([[maybe_unused]] std::u
     const Zonelists lists = state.zone->is_populated() ? Zonelists::same : Zonelists::outdated;
     for (Pfn at = sections.begin(); at < sections.end(); at = at + PageCount{size})
       map_->set_online(at, zone);
-    zones::grow(*layout_, zone, sections);
-    follow_span(state);
+    {
+      const ZoneHold hold{cores_, state};
+      zones::grow(*layout_, zone, sections);
+      follow_span(state);
+    }
     accept(state, sections, Place::tail);
     return lists;
   }
@@ -64,8 +67,9 @@ Result<Zonelists> PageAllocator<G, W, Policy, C>::offline([[maybe_unused]] PfnRa
 template <Geometry G, class W, class Policy, port::Cores C>
 void PageAllocator<G, W, Policy, C>::withdraw(ZoneState& zone, PfnRange pages) noexcept {
   if constexpr (!G.is_flat()) {
-    ZoneFree& free = free_[zone.index];
     for (Pfn at = pages.begin(); at < pages.end();) {
+      const ZoneHold hold{cores_, zone};
+      ZoneFree& free = pages_of(zone);
       const FreeBlock block = free.block_of(at).value();
       check(block.page == at && at + block.order.pages() <= pages.end(),
             "a free block reaches out of its section");
@@ -73,10 +77,12 @@ void PageAllocator<G, W, Policy, C>::withdraw(ZoneState& zone, PfnRange pages) n
       map_->at(at).become_nothing();
       at = at + block.order.pages();
     }
+    const ZoneHold hold{cores_, zone};
     for (Pfn at = pages.begin(); at < pages.end(); at = at + G.pageblock_order().pages()) {
       set_pageblock(at, MigrateType::movable);
       --zone.isolated;
     }
+    follow_isolation(zone);
     zone.zone->managed.raw -= pages.size().raw;
     for (Pfn at = pages.begin(); at < pages.end(); at = at + PageCount{Map::kSectionPages})
       map_->set_offline(at);
@@ -126,7 +132,7 @@ PfnRange PageAllocator<G, W, Policy, C>::share_of([[maybe_unused]] const ZoneSta
 
 template <Geometry G, class W, class Policy, port::Cores C>
 void PageAllocator<G, W, Policy, C>::follow_span(const ZoneState& zone) noexcept {
-  ZoneFree& pages = free_[zone.index];
+  ZoneFree& pages = pages_of(zone);
   if constexpr (requires { pages.set_span(zone.zone->span()); }) pages.set_span(zone.zone->span());
 }
 

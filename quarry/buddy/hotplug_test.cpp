@@ -1,7 +1,7 @@
 #include "quarry/zones/hotplug.hpp"
 
-#include "quarry/base/test_geometries.hpp"
 #include "quarry/buddy/test_owners.hpp"
+#include "tests/geometry_tests.hpp"
 
 namespace quarry::buddy {
 

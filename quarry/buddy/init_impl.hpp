@@ -38,6 +38,7 @@ Result<Done> PageAllocator<G, W, Policy, C>::init_zones(page::MetadataSource sou
     if (state.reach.empty()) continue;
     state.first_part = static_cast<std::uint32_t>(part_count);
     state.part_count = ZoneFree::parts_for(state.reach);
+    state.lists_row = lists_rows_++;
     part_count += state.part_count;
     if (part_count > Descriptor::kMaxParts) return Error::no_room;
   }
@@ -60,6 +61,8 @@ Result<Done> PageAllocator<G, W, Policy, C>::init_zones(page::MetadataSource sou
   zones_ = {states.value(), count};
   free_ = {free.value(), count};
   zone_of_part_ = {homes.value(), static_cast<std::size_t>(part_count)};
+  for (auto& least : nowhere_.comfortable) least[0] = least[1] = UINT64_MAX >> 1;
+  for (Nearest& nearest : first_nearest_) nearest = {&nowhere_, nullptr, 0};
   return Done{};
 }
 
@@ -88,17 +91,25 @@ const zones::Node* PageAllocator<G, W, Policy, C>::node(NodeId id) const noexcep
 }
 
 template <Geometry G, class W, class Policy, port::Cores C>
-ZoneState* PageAllocator<G, W, Policy, C>::zone_of(Pfn page) const noexcept {
+auto PageAllocator<G, W, Policy, C>::zone_of(Pfn page) const noexcept -> ZoneState* {
   if (map_->find(page) == nullptr) return nullptr;
   if constexpr (!G.is_flat())
     if (const auto plugged = map_->zone_of_section(page)) return &zones_[plugged.value()];
-  const zones::Node* const home = node(map_->node_of(page));
-  if (home == nullptr) return nullptr;
-  for (std::uint32_t type = 0; type < zones::kZoneTypes; ++type) {
+  // Nodes may share a section, whose descriptors are of one of them: where there is memory, that says whose it is.
+  const auto ranges = zones::ranges_from(*layout_, page);
+  const bool is_memory = !ranges.empty() && ranges[0].span.contains(page);
+  const zones::Node* const home = node(is_memory ? ranges[0].node : map_->node_of(page));
+  ZoneState* found = nullptr;
+  for (std::uint32_t type = 0; home != nullptr && type < zones::kZoneTypes; ++type) {
     ZoneState& zone = zones_[home->first_zone + type];
-    if (zone.part_count != 0 && zone.at_boot.contains(page)) return &zone;
+    if (zone.part_count == 0 || !zone.at_boot.contains(page)) continue;
+    if (!layout_->keeps_mirrored) return &zone;
+    // Of zones that overlap the one that has the page; a page without memory is the first one's.
+    const PfnRange one{page, page + PageCount{1}};
+    if (found == nullptr || (is_memory && !zones::part_of(*layout_, *zone.zone, ranges[0], one).empty()))
+      found = &zone;
   }
-  return nullptr;
+  return found;
 }
 
 template <Geometry G, class W, class Policy, port::Cores C>
@@ -115,8 +126,8 @@ void PageAllocator<G, W, Policy, C>::set_min_free(std::uint64_t min_free_kbytes,
   for (const zones::Zone& zone : layout_->zones)
     if (!is_high(zone)) lowmem.raw += zone.managed.raw;
   for (ZoneState& state : zones_)
-    state.marks = watermarks_of(state.zone->managed, is_high(*state.zone) ? Memory::high : Memory::low,
-                                lowmem, min_free_kbytes, G.page_size(), config);
+    state.set_marks(watermarks_of(state.zone->managed, is_high(*state.zone) ? Memory::high : Memory::low,
+                                  lowmem, min_free_kbytes, G.page_size(), config));
   for (ZoneState& state : zones_) set_cpu_limits(state);
 }
 
@@ -145,7 +156,7 @@ PageCount PageAllocator<G, W, Policy, C>::free_buffer_pages(NodeId id) const noe
   for (const zones::ZoneRef& ref : from->zonelist) {
     if (ref.type > zones::ZoneType::normal) continue;
     const ZoneState& state = zones_[ref.zone];
-    if (state.zone->managed > state.marks.high) sum.raw += state.zone->managed.raw - state.marks.high.raw;
+    if (state.zone->managed.raw > state.high) sum.raw += state.zone->managed.raw - state.high;
   }
   return sum;
 }

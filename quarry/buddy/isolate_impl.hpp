@@ -30,7 +30,7 @@ Result<Done> PageAllocator<G, W, Policy, C>::may_isolate(const ZoneState& zone,
     if (map_->pageblock_type(inside) == MigrateType::isolate) return Error::busy;
   }
   for (Pfn at = pages.begin(); at < pages.end();) {
-    const auto free = free_[zone.index].block_of(at);
+    const auto free = pages_of(zone).block_of(at);
     const auto start = free ? Result<Pfn>{free.value().page} : page::head_of(*map_, at);
     if (!start) return Error::busy;
     const Descriptor& head = map_->at(start.value());
@@ -49,21 +49,39 @@ Result<Done> PageAllocator<G, W, Policy, C>::isolate(PfnRange pages) noexcept {
   const PfnRange span = zone == nullptr ? PfnRange{} : zone->zone->span();
   if (zone == nullptr || pages.begin() < span.begin() || span.end() < pages.end()) return Error::bad_argument;
   bring_up_all(pages);
-  if (const auto may = may_isolate(*zone, pages); !may) return may;
-  ZoneFree& free = free_[zone->index];
-  free.cut(pages.begin());
   const PageCount whole = G.pageblock_order().pages();
+  {
+    const ZoneHold hold{cores_, *zone};
+    if (const auto may = may_isolate(*zone, pages); !may) return may;
+    pages_of(*zone).cut(pages.begin());
+  }
   for (Pfn at = pages.begin(); at < pages.end(); at = at + whole) {
-    const MigrateType old = map_->pageblock_type(at);
-    free.cut(at + whole);
-    const std::uint64_t moved = free.retype(at, MigrateType::isolate).free;
-    zone->free -= moved;
-    if (old == MigrateType::cma) zone->free_cma -= moved;
-    if (old == MigrateType::highatomic) zone->highatomic -= whole.raw;
-    ++zone->isolated;
-    set_pageblock(at, MigrateType::isolate);
+    const auto done = isolate_one(*zone, at);
+    if (done) continue;
+    undo_isolation({pages.begin(), at});  // another core was faster: what is ours goes back
+    return done;
   }
   drain_all();
+  return Done{};
+}
+
+// One pageblock, from which nobody takes meanwhile.
+template <Geometry G, class W, class Policy, port::Cores C>
+Result<Done> PageAllocator<G, W, Policy, C>::isolate_one(ZoneState& zone, Pfn pageblock) noexcept {
+  const PageCount whole = G.pageblock_order().pages();
+  const ZoneHold hold{cores_, zone};
+  const MigrateType old = map_->pageblock_type(pageblock);
+  if (old == MigrateType::isolate) return Error::busy;
+  ZoneFree& free = pages_of(zone);
+  free.cut(pageblock);
+  free.cut(pageblock + whole);
+  const std::uint64_t moved = free.retype(pageblock, MigrateType::isolate).free;
+  zone.free -= moved;
+  if (old == MigrateType::cma) zone.add_free_cma(0 - moved);
+  if (old == MigrateType::highatomic) zone.highatomic -= whole.raw;
+  ++zone.isolated;
+  follow_isolation(zone);
+  set_pageblock(pageblock, MigrateType::isolate);
   return Done{};
 }
 
@@ -72,18 +90,25 @@ void PageAllocator<G, W, Policy, C>::undo_isolation(PfnRange pages, MigrateType 
   ZoneState* const zone = zone_of(pages.begin());
   check(zone != nullptr && type != MigrateType::isolate, "no such isolation");
   const PageCount whole = G.pageblock_order().pages();
-  for (Pfn at = pages.begin(); at < pages.end(); at = at + whole) {
-    if (map_->pageblock_type(at) != MigrateType::isolate) continue;
-    // Isolated neighbours that were freed meanwhile have merged.
-    free_[zone->index].cut(at);
-    free_[zone->index].cut(at + whole);
-    const std::uint64_t moved = free_[zone->index].retype(at, type).free;
-    zone->free += moved;
-    if (type == MigrateType::cma) zone->free_cma += moved;
-    --zone->isolated;
-    set_pageblock(at, type);
-    merge_again(*zone, at);
-  }
+  for (Pfn at = pages.begin(); at < pages.end(); at = at + whole)
+    if (map_->pageblock_type(at) == MigrateType::isolate) undo_one(*zone, at, type);
+}
+
+template <Geometry G, class W, class Policy, port::Cores C>
+void PageAllocator<G, W, Policy, C>::undo_one(ZoneState& zone, Pfn pageblock, MigrateType type) noexcept {
+  const ZoneHold hold{cores_, zone};
+  ZoneFree& free = pages_of(zone);
+  // Isolated neighbours that were freed meanwhile have merged.
+  free.cut(pageblock);
+  free.cut(pageblock + G.pageblock_order().pages());
+  const std::uint64_t moved = free.retype(pageblock, type).free;
+  zone.free += moved;
+  if (type == MigrateType::cma) zone.add_free_cma(moved);
+  if (type == MigrateType::highatomic) zone.highatomic += G.pageblock_order().pages().raw;
+  --zone.isolated;
+  follow_isolation(zone);
+  set_pageblock(pageblock, type);
+  merge_again(zone, pageblock);
 }
 
 template <Geometry G, class W, class Policy, port::Cores C>
@@ -91,16 +116,14 @@ void PageAllocator<G, W, Policy, C>::undo_isolation(PfnRange pages) noexcept {
   const PageCount whole = G.pageblock_order().pages();
   for (Pfn at = pages.begin(); at < pages.end(); at = at + whole) {
     if (map_->pageblock_type(at) != MigrateType::isolate) continue;
-    const MigrateType before = map_->type_beneath_isolation(at);
-    if (before == MigrateType::highatomic) zone_of(at)->highatomic += whole.raw;
-    undo_isolation({at, at + whole}, before);
+    undo_isolation({at, at + whole}, map_->type_beneath_isolation(at));
   }
 }
 
 // A pageblock that is wholly free may have got a buddy of its size.
 template <Geometry G, class W, class Policy, port::Cores C>
 void PageAllocator<G, W, Policy, C>::merge_again(ZoneState& zone, Pfn pageblock) noexcept {
-  ZoneFree& free = free_[zone.index];
+  ZoneFree& free = pages_of(zone);
   const auto block = free.block_of(pageblock);
   if (!block || block.value().page != pageblock || block.value().order < G.pageblock_order()) return;
   const MigrateType type = map_->pageblock_type(pageblock);
@@ -123,6 +146,7 @@ Result<Done> PageAllocator<G, W, Policy, C>::alloc_range(PfnRange pages, Migrate
   }
   capture(zone, pages);
   undo_isolation(around, type);
+  const ZoneHold hold{cores_, zone};
   ++zone.count.allocs;
   return Done{};
 }
@@ -131,7 +155,7 @@ Result<Done> PageAllocator<G, W, Policy, C>::alloc_range(PfnRange pages, Migrate
 template <Geometry G, class W, class Policy, port::Cores C>
 bool PageAllocator<G, W, Policy, C>::move_away(const ZoneState& zone, PfnRange pages) noexcept {
   for (Pfn at = pages.begin(); at < pages.end();) {
-    if (const auto free = free_[zone.index].block_of(at)) {
+    if (const auto free = free_block(zone, at)) {
       at = free.value().page + free.value().order.pages();
       continue;
     }
@@ -157,7 +181,7 @@ bool PageAllocator<G, W, Policy, C>::move_away(const ZoneState& zone, PfnRange p
 template <Geometry G, class W, class Policy, port::Cores C>
 bool PageAllocator<G, W, Policy, C>::is_all_free(const ZoneState& zone, PfnRange pages) const noexcept {
   for (Pfn at = pages.begin(); at < pages.end();) {
-    const auto block = free_[zone.index].block_of(at);
+    const auto block = free_block(zone, at);
     if (!block) return false;
     at = block.value().page + block.value().order.pages();
   }
@@ -167,16 +191,22 @@ bool PageAllocator<G, W, Policy, C>::is_all_free(const ZoneState& zone, PfnRange
 // Every page of the range, all free and isolated, becomes a block in use.
 template <Geometry G, class W, class Policy, port::Cores C>
 void PageAllocator<G, W, Policy, C>::capture(ZoneState& zone, PfnRange pages) noexcept {
-  ZoneFree& free = free_[zone.index];
-  free.cut(pages.begin());
-  free.cut(pages.end());
+  constexpr std::uint64_t most = std::uint64_t{1} << G.max_order_;
   for (Pfn at = pages.begin(); at < pages.end();) {
-    const FreeBlock block = free.block_of(at).value();
-    free.pull(block);
-    const unsigned part = free.part_of(at);
-    const Pfn end = at + block.order.pages();
-    for (; at < end; at = at + PageCount{1})
-      map_->at(at).become_allocated(Order{0}, part, MigrateType::movable);
+    const ZoneHold hold{cores_, zone};
+    ZoneFree& free = pages_of(zone);
+    free.cut(pages.begin());
+    free.cut(pages.end());
+    const Pfn largest{align_down(at.raw, most) + most};
+    const Pfn stop = largest < pages.end() ? largest : pages.end();
+    while (at < stop) {
+      const FreeBlock block = free.block_of(at).value();
+      free.pull(block);
+      const unsigned part = free.part_of(at);
+      const Pfn end = at + block.order.pages();
+      for (; at < end; at = at + PageCount{1})
+        map_->at(at).become_allocated(Order{0}, part, MigrateType::movable);
+    }
   }
 }
 
@@ -187,7 +217,8 @@ Result<Done> PageAllocator<G, W, Policy, C>::alloc_at(Pfn page, Order order, Mig
   if (descriptor(page) == nullptr) return Error::bad_argument;
   ZoneState* const zone = zone_of(page);
   if (zone == nullptr) return Error::bad_argument;
-  ZoneFree& free = free_[zone->index];
+  const ZoneHold hold{cores_, *zone};
+  ZoneFree& free = pages_of(*zone);
   const auto block = free.block_of(page);
   if (!block || block.value().order < order) return Error::busy;
   const MigrateType from = free.listed_as(block.value().page);
@@ -204,7 +235,7 @@ Result<Done> PageAllocator<G, W, Policy, C>::alloc_at(Pfn page, Order order, Mig
   }
   map_->at(page).become_allocated(order, free.part_of(page), type);
   zone->free -= order.pages().raw;
-  if (from == MigrateType::cma) zone->free_cma -= order.pages().raw;
+  if (from == MigrateType::cma) zone->add_free_cma(0 - order.pages().raw);
   ++zone->count.allocs;
   observer_.allocated(page, order, type);
   return Done{};
@@ -219,6 +250,7 @@ Result<Done> PageAllocator<G, W, Policy, C>::free_range(PfnRange pages) noexcept
     Descriptor& head = map_->at(at);
     ZoneState& zone = zone_of_part(head.part());
     observer_.freed(at, Order{0});
+    const ZoneHold hold{cores_, zone};
     give_back(zone, head, at, Order{0}, Place::fitting);
   }
   return Done{};

@@ -296,7 +296,7 @@ TEST_ON_POLICIES(pages_on_cores_do_not_keep_a_range_from_being_had) {
   Machine<G, Policy> m;
   m.start(Pfn{0}, Pfn{2 * m.kBlock});
   expect(static_cast<bool>(m.allocator().start_cpu_lists(m.machine.source())));
-  Saboteur::zone(m.allocator(), kZone).cpu_limits = {.batch = 8, .high = 1000};
+  Saboteur::limit(m.allocator(), kZone, {.batch = 8, .high = 1000});
   const Pfn page = m.allocator().alloc_pages(Order{0}, kMovable).value();
   m.core = 1;
   expect(static_cast<bool>(m.allocator().free_pages(page, Order{0})));

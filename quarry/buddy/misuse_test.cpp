@@ -23,7 +23,7 @@ struct Machine {
     expect(static_cast<bool>(allocator().release(M::blocks(0, 2))));
     if (cores == 0) return;
     expect(static_cast<bool>(allocator().start_cpu_lists(machine.source())));
-    Saboteur::zone(allocator(), kZone).cpu_limits = {.batch = 4, .high = 100};
+    Saboteur::limit(allocator(), kZone, {.batch = 4, .high = 100});
   }
   auto& allocator() { return machine.allocator; }
   Pfn alloc(unsigned order) { return allocator().alloc_pages(Order{order}, kMovable).value(); }
@@ -191,9 +191,9 @@ TEST_ON_POLICIES(a_request_that_fails_changes_nothing) {
       Request request{.type = static_cast<MigrateType>(i % page::kOrdinaryTypes), .effort = Effort::no_wait};
       if (i % 4 == 3) request.effort = Effort::fast_only;
       const Order order{(i * 5) % (G.max_order_ + 1)};
-      const Watermarks marks = Saboteur::zone(m.allocator(), kZone).marks;
+      const Watermarks marks = Saboteur::zone(m.allocator(), kZone).marks();
       const PageCount much{m.allocator().free_pages_of(kZone).raw};
-      Saboteur::zone(m.allocator(), kZone).marks = {much, much, much};
+      Saboteur::zone(m.allocator(), kZone).set_marks({much, much, much});
       const std::uint64_t before = digest_of(m.machine);
       expect_equal(m.allocator().alloc_pages(order, request).error(), Error::no_memory);
       expect_equal(m.allocator().alloc_pages_exact(PageCount{3}, request).error(), Error::no_memory);
@@ -201,7 +201,7 @@ TEST_ON_POLICIES(a_request_that_fails_changes_nothing) {
       expect_equal(m.allocator().alloc_pages_bulk(pages, request), 0u);
       expect_equal(digest_of(m.machine), before);
       expect_equal(m.allocator().obstacle(kZone, order, request).why, Obstacle::Why::below_mark);
-      Saboteur::zone(m.allocator(), kZone).marks = marks;
+      Saboteur::zone(m.allocator(), kZone).set_marks(marks);
       if (!m.allocator().alloc_pages(order, request)) break;
       expect(!m.allocator().audit());
     }

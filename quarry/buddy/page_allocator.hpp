@@ -12,13 +12,20 @@
 // Policy says how a zone keeps its free pages and which block it gives: as Linux does, or compactly (policies.hpp).
 // No page's content is ever touched, and no tail's descriptor: an operation costs the same whatever the order.
 //
-// Not thread-safe: the caller serialises calls on one allocator.
+// Any core may call anything at any time, but what says otherwise. Three things keep them apart, in the order they are taken:
+//
+//   guard         the platform's: this core does nothing else. A core's lists are touched under it, by no other core
+//   zone's lock   free pages and counts of a zone: held for one block, one batch or one pageblock at a time
+//   run_on()      what another core must do with its lists, it does itself, and nobody stops meanwhile
+//
+// Hooks and movers are called with nothing held. init(), releases, watermarks, hot-plug and areas are for one core at a time;
+// audit() and the observer's calls want a machine that is otherwise quiet.
 #pragma once
 
 #include <span>
 
 #include "quarry/base/geometries.hpp"
-#include "quarry/buddy/cpu_lists.hpp"
+#include "quarry/buddy/allocator_config.hpp"
 #include "quarry/buddy/law.hpp"
 #include "quarry/buddy/observer.hpp"
 #include "quarry/buddy/policies.hpp"
@@ -30,27 +37,12 @@
 
 namespace quarry::buddy {
 
-// What happens to whole sections at the hand-over.
-enum class HandOver : std::uint8_t {
-  at_once,   // every block is put on its list: Linux's order of blocks, exactly
-  deferred,  // sections that are wholly free stay untouched until they are needed; flat maps have none
-};
-
-struct AllocatorConfig {
-  HandOver hand_over = HandOver::at_once;
-  Grouping grouping = Grouping::by_mobility;
-  // Where memory may be added later: every node's Normal and Movable zone keeps room to grow over it. Empty: nowhere.
-  PfnRange hotpluggable{};
-};
-
-// Whether a zone got its first page, or lost its last: then zonelists are to be built anew.
-enum class Zonelists : std::uint8_t { same, outdated };
-
 template <Geometry G, class Watcher = NoObserver, class Policy = LinuxPolicy,
           port::Cores Cores = port::OneCore>
 class PageAllocator {
  public:
   using ZoneFree = typename Policy::template Zone<G>;
+  using Lists = typename Policy::template Lists<G>;
   using Map = typename ZoneFree::Map;
   using Descriptor = typename Map::Descriptor;
   static constexpr Geometry kGeometry = G;
@@ -115,12 +107,12 @@ class PageAllocator {
   // Errors    no_memory: no zone that the request allows has such a block above its watermark.
   //           bad_argument: an order above the geometry's, a type that is not ordinary, a node not there.
   // Cost      O(zones asked + highest order); a fallback may walk one pageblock, block by block.
-  Result<Pfn> alloc_pages(Order order, const Request& request) noexcept;
+  [[gnu::always_inline]] inline Result<Pfn> alloc_pages(Order order, const Request& request) noexcept;
   // Takes back the block that starts at `page`, exactly as it was handed out.
   //
   // Errors    wrong_owner, bad_argument: it is none; last_misuse() says why. Nothing changed.
   // Cost      O(highest order); through a core's lists O(1), or a batch of frees.
-  Result<Done> free_pages(Pfn page, Order order) noexcept;
+  [[gnu::always_inline]] inline Result<Done> free_pages(Pfn page, Order order) noexcept;
   // Single pages, as many as there are and `pages` has room for, all from one zone where that has them above its mark.
   //
   // Returns   how many were written; less than asked only when the request fails.
@@ -148,8 +140,8 @@ class PageAllocator {
   // One user less; the last one frees it.
   Result<Done> put_page(Pfn page) noexcept;
 
-  // Why the last refused call was refused; none before the first.
-  Misuse last_misuse() const noexcept { return last_misuse_; }
+  // Why the last refused call of this core was refused; none before the first.
+  Misuse last_misuse() const noexcept { return core_state(cores_.this_core()).last_misuse; }
 
   // Who is asked before a request fails, and who moves pages out of a range that is wanted.
   void set_pressure(const Pressure& pressure) noexcept { pressure_ = pressure; }
@@ -160,12 +152,14 @@ class PageAllocator {
   // Once only.
   //
   // Errors    no_memory: the source has none; there are no lists then.
-  // Cost      O(populated zones * cores).
+  // Cost      O(zones with memory * cores) of lists with links; arrays are not written before they are used.
   // Source    Linux 6.1, "setup_per_cpu_pageset".
   Result<Done> start_cpu_lists(page::MetadataSource source) noexcept;
   // What start_cpu_lists() takes, for who must lay it aside before. After init().
   Bytes cpu_lists_size() const noexcept {
-    return Bytes{std::uint64_t{zones_.size()} * cores_.core_count() * sizeof(Lists)};
+    const std::uint64_t cores = cores_.core_count();
+    return Bytes{lists_rows_ * cores * sizeof(Lists) + cores * sizeof(CoreState) + alignof(Lists) +
+                 (places_.size() * zones::kZoneTypes + zone_of_part_.size()) * sizeof(Nearest)};
   }
   // A node's online cores, from which the limits of its zones follow. All of them before the first call.
   void set_cores_of_node(NodeId node, unsigned cores) noexcept;
@@ -174,7 +168,7 @@ class PageAllocator {
   // Source    Linux 6.1, "drain_pages", "drain_all_pages".
   void drain(unsigned core) noexcept;
   void drain_all() noexcept;
-  CpuLimits cpu_limits_of(std::uint32_t zone) const noexcept { return zones_[zone].cpu_limits; }
+  CpuLimits cpu_limits_of(std::uint32_t zone) const noexcept { return zones_[zone].cpu_limits(); }
   PageCount pages_on(std::uint32_t zone, unsigned core) const noexcept {
     return PageCount{has_cpu_lists(zones_[zone]) ? lists_of(zones_[zone], core).pages() : 0};
   }
@@ -260,10 +254,28 @@ class PageAllocator {
 
  private:
   friend class Saboteur;  // a test breaks laws with it
-  using Lists = CpuLists<G, Map>;
+  using Guard = typename Cores::Guard;
+  using CoreLock = typename Cores::Lock;
+  using ZoneState = buddy::ZoneState<CoreLock>;
   // Functions that tell the observer something stay out of line: whether it is told must not change what
   // the compiler makes of their callers.
   using ZoneRefs = std::span<const zones::ZoneRef>;
+
+  // This core works on one zone.
+  class QUARRY_SCOPED_LOCK ZoneHold {
+   public:
+    ZoneHold(const Cores& cores, const ZoneState& zone) noexcept QUARRY_ACQUIRES(zone.lock)
+        : guard_{cores}, lock_{zone.lock} {
+      zone.lock.acquire();
+    }
+    ~ZoneHold() QUARRY_RELEASES() { lock_.release(); }
+    ZoneHold(const ZoneHold&) = delete;
+    ZoneHold& operator=(const ZoneHold&) = delete;
+
+   private:
+    [[no_unique_address]] Guard guard_;
+    CoreLock& lock_;
+  };
 
   // A request on its way through the zones.
   struct Search {
@@ -278,6 +290,14 @@ class PageAllocator {
   };
   enum class Mark : std::uint8_t { low, min, none };
 
+  // A zone, and the lists that cores have of it, in their order. Where requests and
+  // frees are to take the long way it is a zone that never has enough, and never keeps anything.
+  struct alignas(4 * sizeof(void*)) Nearest {
+    ZoneState* zone;
+    Lists* lists;
+    std::uint32_t in_use;  // Descriptor::in_use_tag() of the part that its descriptors name
+  };
+
   // init_impl.hpp
   Result<Done> init_zones(page::MetadataSource source) noexcept;
   Result<Done> init_nodes(page::MetadataSource source) noexcept;
@@ -285,7 +305,12 @@ class PageAllocator {
   bool is_high(const zones::Zone& zone) const noexcept;
   ZoneState* zone_of(Pfn page) const noexcept;
 
+  // fast_impl.hpp
+  [[gnu::always_inline]] inline bool take_at_hand(Order order, const Request& request, Pfn& page) noexcept;
+  [[gnu::always_inline]] inline bool keep_at_hand(Pfn page, Order order) noexcept;
+
   // alloc_impl.hpp
+  [[gnu::noinline]] Result<Pfn> alloc_slowly(Order order, std::uint64_t packed) noexcept;
   ZoneRefs zones_for(const Request& request) const noexcept;
   Search search_for(Order order, const Request& request, const ZoneState& preferred) const noexcept;
   Result<Pfn> alloc_from(ZoneRefs zonelist, const Request& request, Order order) noexcept;
@@ -295,8 +320,9 @@ class PageAllocator {
   bool is_above(const ZoneState& zone, const Search& search, Mark mark) const noexcept;
   bool has_block(const ZoneState& zone, const Search& search) const noexcept;
   Result<Pfn> take(ZoneState& zone, const Search& search) noexcept;
-  Result<Pfn> take_from_zone(ZoneState& zone, const Search& search) noexcept;
-  Result<Pfn> take_listed(ZoneState& zone, const Search& search, MigrateType from) noexcept;
+  Result<Pfn> take_from_zone(ZoneState& zone, const Search& search) noexcept QUARRY_REQUIRES(zone.lock);
+  Result<Pfn> take_listed(ZoneState& zone, const Search& search, MigrateType from) noexcept
+      QUARRY_REQUIRES(zone.lock);
 
   // pressure_impl.hpp
   Result<Pfn> alloc_deeper(ZoneRefs zonelist, const Request& request, Search what) noexcept;
@@ -308,44 +334,66 @@ class PageAllocator {
   // cpu_impl.hpp
   bool has_cpu_lists(const ZoneState& zone) const noexcept { return zone.part_count != 0 && !lists_.empty(); }
   Lists& lists_of(const ZoneState& zone, unsigned core) const noexcept {
-    return lists_[std::size_t{zone.index} * cores_on_lists_ + core];
+    return lists_[std::size_t{zone.lists_row} * cores_on_lists_ + core];
   }
-  Lists& my_lists(const ZoneState& zone) noexcept { return lists_of(zone, cores_.this_core()); }
+  CoreState& core_state(unsigned core) const noexcept {
+    return core < core_states_.size() ? core_states_[core] : first_core_;
+  }
   Result<Pfn> take_from_core(ZoneState& zone, const Search& search) noexcept;
-  [[gnu::noinline]] void refill(ZoneState& zone, Lists& lists, const Search& search) noexcept;
-  bool keep_on_core(ZoneState& zone, Pfn page, Order order) noexcept;
-  [[gnu::noinline]] void spill(ZoneState& zone, Lists& lists, std::uint64_t pages, unsigned list) noexcept;
+  [[gnu::noinline]] void refill(ZoneState& zone, Lists& lists, const Search& search) noexcept
+      QUARRY_EXCLUDES(zone.lock);
+  std::uint32_t take_batch(ZoneState& zone, const Search& search, std::span<Pfn> pages) noexcept
+      QUARRY_REQUIRES(zone.lock);
+  bool keep_on_core(ZoneState& zone, Lists& lists, Pfn page, Order order) noexcept;
+  [[gnu::noinline]] void spill(ZoneState& zone, Lists& lists, std::uint64_t pages, unsigned list) noexcept
+      QUARRY_EXCLUDES(zone.lock);
+  void spill_list(ZoneState& zone, Lists& lists, unsigned list, std::uint64_t& left) noexcept
+      QUARRY_REQUIRES(zone.lock);
+  void drain_this(unsigned core) noexcept;
   void set_cpu_limits(ZoneState& zone) noexcept;
+  void limit_lists(ZoneState& zone, CpuLimits limits) noexcept;
+  void follow_isolation(ZoneState& zone) noexcept QUARRY_REQUIRES(zone.lock);
+  void find_nearest() noexcept;
+  // Whether a block of an order above 0 that a core has at hand is one to be had. In Linux the mark wants one in the zone.
+  static constexpr bool counts_at_hand() noexcept { return Lists::kAreArrays; }
   // Whether this core's lists have such a block.
-  bool is_at_hand(const ZoneState& zone, const Search& search) const noexcept {
-    return has_cpu_lists(zone) && Lists::keeps(search.order) &&
-           !lists_of(zone, cores_.this_core()).is_empty(Lists::list_of(search.order, search.type));
-  }
+  bool is_at_hand(const ZoneState& zone, const Search& search) const noexcept;
 
   // free_impl.hpp
+  [[gnu::noinline]] Result<Done> free_slowly(Pfn page, Order order) noexcept;
   Misuse freeing_misuse(Pfn page, Order order) const noexcept;
   [[gnu::noinline]] void give_back(ZoneState& zone, Descriptor& head, Pfn page, Order order,
-                                   Place place) noexcept;
+                                   Place place) noexcept QUARRY_REQUIRES(zone.lock);
   bool is_of_one_type(Pfn page, Order order) const noexcept;
-  [[gnu::noinline]] void give_back_apart(ZoneState& zone, Pfn page, Order order, Place place) noexcept;
+  [[gnu::noinline]] void give_back_apart(ZoneState& zone, Pfn page, Order order, Place place) noexcept
+      QUARRY_REQUIRES(zone.lock);
   Misuse misuse_of(Pfn page, Order order) const noexcept;
   [[gnu::noinline]] Error refuse(Pfn page, Order order, Misuse misuse) noexcept;
   ZoneState& zone_of_part(unsigned part) const noexcept { return zones_[zone_of_part_[part]]; }
-  void count_free(ZoneState& zone, MigrateType type, Order order) noexcept;
+  void count_free(ZoneState& zone, MigrateType type, Order order) noexcept QUARRY_REQUIRES(zone.lock);
+  ZoneFree& pages_of(const ZoneState& zone) const noexcept QUARRY_REQUIRES(zone.lock) {
+    return free_[zone.index];
+  }
+  Result<FreeBlock> free_block(const ZoneState& zone, Pfn page) const noexcept QUARRY_EXCLUDES(zone.lock) {
+    const ZoneHold hold{cores_, zone};
+    return pages_of(zone).block_of(page);
+  }
 
   // isolate_impl.hpp
   static PfnRange whole_pageblocks(PfnRange pages) noexcept;
-  Result<Done> may_isolate(const ZoneState& zone, PfnRange pages) const noexcept;
+  Result<Done> may_isolate(const ZoneState& zone, PfnRange pages) const noexcept QUARRY_REQUIRES(zone.lock);
+  Result<Done> isolate_one(ZoneState& zone, Pfn pageblock) noexcept QUARRY_EXCLUDES(zone.lock);
+  void undo_one(ZoneState& zone, Pfn pageblock, MigrateType type) noexcept QUARRY_EXCLUDES(zone.lock);
   bool move_away(const ZoneState& zone, PfnRange pages) noexcept;
   bool is_all_free(const ZoneState& zone, PfnRange pages) const noexcept;
   void capture(ZoneState& zone, PfnRange pages) noexcept;
-  void merge_again(ZoneState& zone, Pfn pageblock) noexcept;
+  void merge_again(ZoneState& zone, Pfn pageblock) noexcept QUARRY_REQUIRES(zone.lock);
 
   // hotplug_impl.hpp
   void withdraw(ZoneState& zone, PfnRange pages) noexcept;
   PfnRange span_without(const ZoneState& zone, PfnRange pages) const noexcept;
   PfnRange share_of(const ZoneState& zone, Pfn section) const noexcept;
-  void follow_span(const ZoneState& zone) noexcept;
+  void follow_span(const ZoneState& zone) noexcept QUARRY_REQUIRES(zone.lock);
 
   // hand_over_impl.hpp
   enum class Pass : std::uint8_t { look, apply };
@@ -353,16 +401,19 @@ class PageAllocator {
   [[gnu::noinline]] void accept(ZoneState& zone, PfnRange pages, Place place) noexcept;
   Order largest_block(Pfn page, Pfn end) const noexcept;
   [[gnu::noinline]] void release_blocks(ZoneState& zone, PfnRange pages, Place place) noexcept;
+  Pfn release_block(ZoneState& zone, PfnRange pages, Place place) noexcept QUARRY_REQUIRES(zone.lock);
   void defer(ZoneState& zone, PfnRange sections) noexcept;
   bool is_deferred(Pfn page) const noexcept;
-  [[gnu::noinline]] void bring_up(ZoneState& zone, Pfn section) noexcept;
-  void bring_up_next(ZoneState& zone) noexcept;
+  [[gnu::noinline]] void bring_up(ZoneState& zone, Pfn section) noexcept QUARRY_REQUIRES(zone.lock);
+  void bring_up_next(ZoneState& zone) noexcept QUARRY_REQUIRES(zone.lock);
   void bring_up_all(PfnRange pages) noexcept;
   void set_pageblock(Pfn page, MigrateType type) noexcept;
 
   // audit_impl.hpp and stats_impl.hpp
   Finding audit_counts(const ZoneState& zone) const noexcept;
   Finding audit_cpu_lists(const ZoneState& zone) const noexcept;
+  Result<std::uint64_t> audit_list(const ZoneState& zone, const Lists& lists, unsigned list,
+                                   Finding& found) const noexcept;
   Finding audit_pages(const ZoneState& zone) const noexcept;
   Result<FreeBlock> unmarked_block(const ZoneState& zone, Pfn page) const noexcept;
   bool is_never_released(Pfn page) const noexcept;
@@ -372,17 +423,23 @@ class PageAllocator {
   zones::Layout* layout_ = nullptr;
   Map* map_ = nullptr;
   std::span<ZoneState> zones_;                   // as Layout::zones
-  std::span<ZoneFree> free_;                     // as Layout::zones
+  std::span<ZoneFree> free_;                     // as Layout::zones; each under its zone's lock
   std::span<const std::uint32_t> zone_of_part_;  // by the part that descriptors name
-  std::span<Lists> lists_;                       // by zone, then core; empty: there are none
+  std::span<Lists> lists_;                       // by zone with parts, then core; empty: there are none
+  std::uint32_t lists_rows_ = 0;
   unsigned cores_on_lists_ = 0;
-  std::span<const std::uint32_t> places_;  // by NodeId: 1 + place in Layout::nodes, 0 for none
-  std::span<std::uint32_t> node_cores_;    // as Layout::nodes: online cores; 0: as many as there are lists
+  std::span<Nearest> nearest_;  // by node, then highest zone type; empty: there are no lists
+  Nearest first_nearest_[zones::kZoneTypes] = {};  // the same of node 0, without a look whether it is there
+  typename Map::MainRun main_run_;                 // of the map; none before there are lists
+  Nearest* homes_ = nullptr;                       // by the part that descriptors name
+  ZoneState nowhere_{};                            // comfortable nowhere
+  std::span<const std::uint32_t> places_;          // by NodeId: 1 + place in Layout::nodes, 0 for none
+  std::span<std::uint32_t> node_cores_;  // as Layout::nodes: online cores; 0: as many as there are lists
   AllocatorConfig config_;
-  Misuse last_misuse_ = Misuse::none;
+  std::span<CoreState> core_states_;  // empty: one core runs
+  mutable CoreState first_core_;
   Pressure pressure_;
   Mover mover_;
-  bool is_under_pressure_ = false;  // a hook is running
   [[no_unique_address]] Watcher observer_;
   [[no_unique_address]] Cores cores_;
 };
@@ -397,3 +454,5 @@ QUARRY_EXTERN(k64KSparse)
 extern template class PageAllocator<k4KSparse, NoObserver, CompactPolicy>;
 
 }  // namespace quarry::buddy
+
+#include "quarry/buddy/fast_impl.hpp"

@@ -1,7 +1,9 @@
-// quarry/buddy/policies.hpp: how a zone keeps its free pages, chosen at compile time.
+// quarry/buddy/policies.hpp: how a zone keeps its free pages, and a core what it has at hand, chosen at compile time.
 #pragma once
 
 #include "quarry/buddy/compact_zone.hpp"
+#include "quarry/buddy/cpu_arrays.hpp"
+#include "quarry/buddy/cpu_lists.hpp"
 #include "quarry/buddy/linux_zone.hpp"
 
 namespace quarry::buddy {
@@ -12,6 +14,8 @@ template <class Extra>
 struct LinuxPolicyWith {
   template <Geometry G>
   using Zone = LinuxZone<G, Extra>;
+  template <Geometry G>
+  using Lists = CpuLists<G, page::MemoryMap<G, Extra>>;
 };
 using LinuxPolicy = LinuxPolicyWith<page::NoExtra>;
 
@@ -21,6 +25,8 @@ template <class Extra>
 struct CompactPolicyWith {
   template <Geometry G>
   using Zone = CompactZone<G, Extra>;
+  template <Geometry G>
+  using Lists = CpuArrays<G, page::MemoryMap<G, Extra>>;
 };
 using CompactPolicy = CompactPolicyWith<page::NoExtra>;
 

@@ -21,7 +21,8 @@ Result<Pfn> PageAllocator<G, W, Policy, C>::alloc_deeper(ZoneRefs zonelist, cons
   what.urgency = request.urgency;
   const Mark mark = request.urgency == Urgency::unlimited ? Mark::none : Mark::min;
   const auto page = search(zonelist, what, mark);
-  if (page || request.effort != Effort::full || is_under_pressure_) return page;
+  if (page || request.effort != Effort::full || core_state(cores_.this_core()).is_under_pressure != 0)
+    return page;
   return alloc_under_pressure(zonelist, request, what, mark);
 }
 
@@ -30,7 +31,8 @@ Result<Pfn> PageAllocator<G, W, Policy, C>::alloc_deeper(ZoneRefs zonelist, cons
 template <Geometry G, class W, class Policy, port::Cores C>
 Result<Pfn> PageAllocator<G, W, Policy, C>::alloc_under_pressure(ZoneRefs zonelist, const Request& request,
                                                                  const Search& what, Mark mark) noexcept {
-  is_under_pressure_ = true;
+  CoreState& core = core_state(cores_.this_core());
+  core.is_under_pressure = 1;
   Result<Pfn> page = Error::no_memory;
   const bool may_compact = what.order != Order{0} && pressure_.compact != nullptr;
   if (may_compact && pressure_.compact(pressure_.self, what.order, request))
@@ -50,7 +52,7 @@ Result<Pfn> PageAllocator<G, W, Policy, C>::alloc_under_pressure(ZoneRefs zoneli
     if (!page && may_compact && pressure_.compact(pressure_.self, what.order, request))
       page = search(zonelist, what, mark);
   }
-  is_under_pressure_ = false;
+  core.is_under_pressure = 0;
   return page;
 }
 
@@ -59,11 +61,13 @@ Result<Pfn> PageAllocator<G, W, Policy, C>::alloc_under_pressure(ZoneRefs zoneli
 template <Geometry G, class W, class Policy, port::Cores C>
 void PageAllocator<G, W, Policy, C>::keep_for_urgent(ZoneState& zone, Pfn page) noexcept {
   const std::uint64_t whole = G.pageblock_order().pages().raw;
+  const ZoneHold hold{cores_, zone};
   if (zone.highatomic >= divide(zone.zone->managed.raw, 100) + whole) return;
   if (config_.grouping == Grouping::none || !page::is_ordinary(map_->pageblock_type(page))) return;
   zone.highatomic += whole;
+  zone.follow_marks();
   set_pageblock(page, MigrateType::highatomic);
-  free_[zone.index].retype(page, MigrateType::highatomic);
+  pages_of(zone).retype(page, MigrateType::highatomic);
 }
 
 // One pageblock that is kept for urgent requests becomes one of `type`. A zone's last one only if `all` may go.
@@ -73,14 +77,16 @@ bool PageAllocator<G, W, Policy, C>::give_up_urgent(ZoneRefs zonelist, MigrateTy
   const std::uint64_t whole = G.pageblock_order().pages().raw;
   for (const zones::ZoneRef ref : zonelist) {
     ZoneState& zone = zones_[ref.zone];
+    const ZoneHold hold{cores_, zone};
     if (zone.highatomic == 0 || (!all && zone.highatomic <= whole)) continue;
-    const auto page = free_[zone.index].first_of(MigrateType::highatomic);
+    const auto page = pages_of(zone).first_of(MigrateType::highatomic);
     if (!page) continue;
     const Pfn begin{align_down(page.value().raw, whole)};
-    free_[zone.index].cut(begin + PageCount{whole});
+    pages_of(zone).cut(begin + PageCount{whole});
     zone.highatomic -= whole;
+    zone.follow_marks();
     set_pageblock(page.value(), type);
-    const bool helps = free_[zone.index].retype(page.value(), type).free != 0;
+    const bool helps = pages_of(zone).retype(page.value(), type).free != 0;
     merge_again(zone, begin);
     if (helps) return true;
   }

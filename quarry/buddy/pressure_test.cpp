@@ -258,7 +258,7 @@ TEST_ON_POLICIES(pages_on_other_cores_are_fetched_before_a_request_fails) {
   Zone<G, Policy> zone{2};
   auto& allocator = zone.allocator();
   expect(static_cast<bool>(allocator.start_cpu_lists(zone.machine.source())));
-  Saboteur::zone(allocator, kZone).cpu_limits = {.batch = 1, .high = 100};
+  Saboteur::limit(allocator, kZone, {.batch = 1, .high = 100});
   zone.use_up(0);
   zone.core = 1;
   expect(static_cast<bool>(allocator.free_pages(Pfn{64}, Order{0})));

@@ -40,6 +40,22 @@ struct Request {
   NodeId node{};
 };
 
+// A request in one word, so that one that is known when compiled travels as a number. unpack() is the way back.
+constexpr std::uint64_t pack(const Request& request) noexcept {
+  return std::uint64_t{static_cast<std::uint8_t>(request.highest)} |
+         std::uint64_t{static_cast<std::uint8_t>(request.type)} << 8 |
+         std::uint64_t{static_cast<std::uint8_t>(request.placement)} << 16 |
+         std::uint64_t{static_cast<std::uint8_t>(request.urgency)} << 24 |
+         std::uint64_t{static_cast<std::uint8_t>(request.effort)} << 32 |
+         std::uint64_t{static_cast<std::uint16_t>(request.node)} << 48;
+}
+constexpr Request unpack(std::uint64_t word) noexcept {
+  const auto byte = [word](unsigned at) noexcept { return static_cast<std::uint8_t>(word >> 8 * at); };
+  return {static_cast<zones::ZoneType>(byte(0)), static_cast<MigrateType>(byte(1)),
+          static_cast<Placement>(byte(2)),       static_cast<Urgency>(byte(3)),
+          static_cast<Effort>(byte(4)),          static_cast<NodeId>(word >> 48)};
+}
+
 // Who can make room when no zone has any left. Called without anything half done, so that both may call the
 // allocator; requests made from inside do not come back here.
 struct Pressure {

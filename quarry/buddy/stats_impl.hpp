@@ -9,26 +9,32 @@ template <Geometry G, class W, class Policy, port::Cores C>
 ZoneStats PageAllocator<G, W, Policy, C>::stats(std::uint32_t zone) const noexcept {
   check(zone < zones_.size(), "no such zone");
   const ZoneState& state = zones_[zone];
+  const ZoneHold hold{cores_, state};
   ZoneStats stats;
   stats.free = PageCount{state.free};
   stats.free_cma = PageCount{state.free_cma};
   stats.deferred = PageCount{state.deferred};
   stats.managed = state.zone->managed;
-  stats.marks = state.marks;
+  stats.marks = state.marks();
   for (unsigned type = 0; type < zones::kZoneTypes; ++type)
     stats.lowmem_reserve[type] = PageCount{state.reserve[type]};
   stats.highatomic = PageCount{state.highatomic};
   stats.isolated_pageblocks = state.isolated;
-  stats.cpu_limits = state.cpu_limits;
-  for (unsigned core = 0; core < cores_on_lists_; ++core) stats.on_cores.raw += pages_on(zone, core).raw;
+  stats.cpu_limits = state.cpu_limits();
   stats.allocs = state.count.allocs, stats.frees = state.count.frees, stats.failures = state.count.failures;
-  stats.refills = state.count.refills, stats.spills = state.count.spills;
+  for (unsigned core = 0; has_cpu_lists(state) && core < cores_on_lists_; ++core) {
+    const Lists& lists = lists_of(state, core);
+    const CpuEvents events = lists.events();
+    stats.on_cores.raw += lists.pages();
+    stats.allocs += events.allocs, stats.frees += events.frees;
+    stats.refills += events.refills, stats.spills += events.spills;
+  }
   stats.fallbacks = state.count.tally.fallbacks, stats.splits = state.count.tally.splits,
   stats.merges = state.count.tally.merges;
 
   for (unsigned order = 0; state.part_count != 0 && order <= G.max_order_; ++order)
     for (unsigned type = 0; type < page::kMigrateTypes; ++type)
-      stats.free_blocks[order][type] = free_[zone].blocks(Order{order}, static_cast<MigrateType>(type));
+      stats.free_blocks[order][type] = pages_of(state).blocks(Order{order}, static_cast<MigrateType>(type));
   // Sections are whole blocks of the highest order, and nobody can have changed the type of theirs.
   stats.free_blocks[G.max_order_][page::index_of(MigrateType::movable)] += state.deferred >> G.max_order_;
   for (unsigned order = 0; order <= G.max_order_; ++order)
@@ -62,7 +68,7 @@ Obstacle PageAllocator<G, W, Policy, C>::obstacle(std::uint32_t zone, Order orde
     found.why = Obstacle::Why::none;
   else if (found.free < found.needed)
     found.why = Obstacle::Why::below_mark;
-  else if (!has_block(state, what) && (order != Order{0} || !is_at_hand(state, what)))
+  else if (!has_block(state, what) && ((order != Order{0} && !counts_at_hand()) || !is_at_hand(state, what)))
     found.why = Obstacle::Why::no_block;
   return found;
 }

@@ -15,6 +15,16 @@ alignas(64) inline std::byte test_memory[kTestMemory];
 struct TestCores {
   unsigned count = 1;
   const unsigned* now = nullptr;
+  struct Guard {
+    explicit Guard(const TestCores& cores) noexcept : core_{cores.this_core()} {}
+    unsigned core() const noexcept { return core_; }
+    unsigned core_;
+  };
+  using Lock = NoLock;
+  void run_on(unsigned core, void (*function)(void* self, unsigned core) noexcept,
+              void* self) const noexcept {
+    function(self, core);
+  }
   unsigned core_count() const noexcept { return count; }
   unsigned this_core() const noexcept { return now == nullptr ? 0 : *now; }
 };

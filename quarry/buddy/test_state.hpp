@@ -1,6 +1,9 @@
 // quarry/buddy/test_state.hpp: what a test sees of an allocator that nobody else may: all of its state.
 #pragma once
 
+#include <type_traits>
+#include <utility>
+
 #include "quarry/buddy/test_machine.hpp"
 
 namespace quarry::buddy {
@@ -13,12 +16,55 @@ class Saboteur {
     return allocator.free_[2].parts_[0];
   }
   template <class A>
-  static ZoneState& zone(A& allocator, std::uint32_t index) {
+  static auto& zone(A& allocator, std::uint32_t index) {
     return allocator.zones_[index];
   }
   template <class A>
   static auto& lists(A& allocator, std::uint32_t zone, unsigned core) {
     return allocator.lists_of(allocator.zones_[zone], core);
+  }
+  // What only counts events in a core's lists, taken out and put back.
+  template <class L>
+  struct Events {
+    std::uint64_t counts[4 + L::kLists] = {};
+  };
+  template <class L>
+  static void swap_events(Events<L>& events, L& lists) {
+    std::uint64_t* next = events.counts;
+    const auto exchange = [&next](auto& count) {
+      const std::uint64_t old = count;
+      count = *next;
+      *next++ = old;
+    };
+    exchange(lists.refills), exchange(lists.spills);
+    if constexpr (L::kAreArrays) {
+      exchange(lists.put_), exchange(lists.dropped_);
+      for (auto& word : lists.words_) {
+        const std::uint64_t old = word;
+        word = (old & 0xffff) | *next << 16;
+        *next++ = old >> 16;
+      }
+    } else {
+      exchange(lists.allocs), exchange(lists.frees);
+    }
+  }
+  // What lies above the tops of stacks says nothing.
+  template <class L>
+  static void clear_stale(L& lists) {
+    if constexpr (L::kAreArrays)
+      for (unsigned list = 0; list < L::kLists; ++list) {
+        const Order order = L::order_of(list);
+        for (unsigned at = lists.blocks(list); at < L::room_of(order); ++at)
+          lists.entries_[L::start_of(list, order) + at] = {};
+      }
+  }
+  template <class A>
+  static void limit(A& allocator, std::uint32_t zone, CpuLimits limits) {
+    allocator.limit_lists(allocator.zones_[zone], limits);
+  }
+  template <class A>
+  static CoreState& core(A& allocator, unsigned core) {
+    return allocator.core_state(core);
   }
   template <class P>
   static void set_mask(P& part, MigrateType type, std::uint32_t mask) {
@@ -29,20 +75,33 @@ class Saboteur {
 // Sixty-four bits that differ, but for chance, when any byte of the machine's tables does: descriptors, types of
 // pageblocks, lists, counts of pages. What only counts events is left out.
 template <class M>
-std::uint64_t digest_of(M& machine) noexcept {
+std::uint64_t digest_of(M& machine) noexcept QUARRY_UNLOCKED {
   std::uint64_t bits = 0x2545'f491'4f6c'dd1d;
   const auto add = [&bits](std::uint64_t number) noexcept {
     bits = (bits ^ number) * 0x9e37'79b9'7f4a'7c15;
     bits ^= bits >> 29;
   };
   constexpr std::size_t kZones = 2 * zones::kZoneTypes;
-  ZoneState::Counters kept[kZones];
+  using Counters = typename std::remove_reference_t<decltype(Saboteur::zone(machine.allocator, 0))>::Counters;
+  Counters kept[kZones];
   const std::size_t count = machine.allocator.zone_count();
   check(count <= kZones, "too many zones");
+  constexpr unsigned kCores = 4;
+  using Lists = std::remove_reference_t<decltype(Saboteur::lists(machine.allocator, 0, 0))>;
+  typename Saboteur::template Events<Lists> events[kZones][kCores];
+  const unsigned cores = machine.allocator.core_count();
+  check(cores <= kCores, "too many cores");
+  CoreState states[kCores];
+  for (unsigned core = 0; core < cores; ++core)
+    std::swap(states[core], Saboteur::core(machine.allocator, core));
   for (std::uint32_t i = 0; i < count; ++i) {
-    ZoneState& zone = Saboteur::zone(machine.allocator, i);
+    auto& zone = Saboteur::zone(machine.allocator, i);
     kept[i] = zone.count;
     zone.count = {};
+    for (unsigned core = 0; core < cores && zone.part_count != 0; ++core) {
+      Saboteur::clear_stale(Saboteur::lists(machine.allocator, i, core));
+      Saboteur::swap_events(events[i][core], Saboteur::lists(machine.allocator, i, core));
+    }
   }
   const auto used = static_cast<std::size_t>(machine.used());
   std::uint64_t word = 0;
@@ -51,10 +110,15 @@ std::uint64_t digest_of(M& machine) noexcept {
     if ((at & 7) == 7 || at + 1 == used) add(word);
   }
   for (std::uint32_t i = 0; i < count; ++i) {
-    Saboteur::zone(machine.allocator, i).count = kept[i];
+    auto& zone = Saboteur::zone(machine.allocator, i);
+    zone.count = kept[i];
+    for (unsigned core = 0; core < cores && zone.part_count != 0; ++core)
+      Saboteur::swap_events(events[i][core], Saboteur::lists(machine.allocator, i, core));
     add(machine.layout.zones[i].managed.raw);
     add(machine.layout.zones[i].cma.raw);
   }
+  for (unsigned core = 0; core < cores; ++core)
+    std::swap(states[core], Saboteur::core(machine.allocator, core));
   return bits;
 }
 
@@ -74,6 +138,21 @@ extern template class PageAllocator<k4KFlatHuge, NoObserver, CompactPolicy, Test
   static void name();                                               \
   TEST(name##_linux_sparse) { name<k4KSparse, LinuxPolicy>(); }     \
   TEST(name##_linux_flat) { name<k4KFlatHuge, LinuxPolicy>(); }     \
+  TEST(name##_compact_sparse) { name<k4KSparse, CompactPolicy>(); } \
+  TEST(name##_compact_flat) { name<k4KFlatHuge, CompactPolicy>(); } \
+  template <::quarry::Geometry G, class Policy>                     \
+  static void name()
+// What only one policy does.
+#define TEST_ON_LINUX(name)                                     \
+  template <::quarry::Geometry G, class Policy>                 \
+  static void name();                                           \
+  TEST(name##_linux_sparse) { name<k4KSparse, LinuxPolicy>(); } \
+  TEST(name##_linux_flat) { name<k4KFlatHuge, LinuxPolicy>(); } \
+  template <::quarry::Geometry G, class Policy>                 \
+  static void name()
+#define TEST_ON_COMPACT(name)                                       \
+  template <::quarry::Geometry G, class Policy>                     \
+  static void name();                                               \
   TEST(name##_compact_sparse) { name<k4KSparse, CompactPolicy>(); } \
   TEST(name##_compact_flat) { name<k4KFlatHuge, CompactPolicy>(); } \
   template <::quarry::Geometry G, class Policy>                     \

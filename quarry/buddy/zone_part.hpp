@@ -110,10 +110,10 @@ class ZonePart {
 
   Map* map_;
   PfnRange pages_;
-  std::uint64_t base_;                             // the frame that link 1 names
-  unsigned index_;                                 // its number in descriptors
-  std::uint32_t zone_;                             // index into Layout::zones
-  std::uint32_t masks_[page::kMigrateTypes] = {};  // law: a bit is set exactly when its list is not empty
+  std::uint64_t base_;                                // the frame that link 1 names
+  unsigned index_;                                    // its number in descriptors
+  std::uint32_t zone_;                                // index into Layout::zones
+  Shared<std::uint32_t> masks_[page::kMigrateTypes];  // law: a bit is set exactly when its list is not empty
   FreeList lists_[kOrders][page::kMigrateTypes];
 };
 

@@ -73,6 +73,36 @@ void forget(std::span<std::byte> memory) noexcept { __builtin_memset(memory.data
 
 }  // namespace
 
+// Goal: after the bring-up there are areas to allocate from, whose tables nobody else gets.
+// Method: 2 MiB are set aside before zones are cut; the area is emptied beside a machine that is used up.
+TEST(a_machine_with_a_contiguous_area_can_allocate_from_it) {
+  forget(memory_here), forget(tables_here);
+  Bench bench{memory_here, tables_here};
+  expect(bench.early != nullptr);
+  if (bench.early == nullptr) return;
+  EarlySystem& early = *bench.early;
+  const PhysRange range{PhysAddr{2u << 20}, PhysAddr{4u << 20}};
+  expect(static_cast<bool>(early.run_flow()));
+  expect(static_cast<bool>(early.memblock().reserve(range, "area")));
+  expect(static_cast<bool>(early.state().cma.push(bench.arena, {.name = "area", .range = range})));
+  expect(static_cast<bool>(early.cut_zones()));
+  Bench::System system{early, Platform{&bench.ram}, metadata_in_ram(early), {}};
+  expect(system.describe_pages() && system.hand_over() && system.start_slab());
+  expect(system.areas().empty());
+  expect(static_cast<bool>(system.finish()));
+  expect_equal(system.areas().size(), 1u);
+  if (system.areas().size() != 1) return;
+  auto& area = system.areas()[0];
+  expect_equal(system.counts().from_cma, PageCount{512});
+  expect_equal(area.alloc(PageCount{512}).value(), k4K.pfn_down(range.begin()));
+  while (const auto page = system.frames().alloc_pages(Order{0}, {}))
+    __builtin_memset(system.frames().map({page.value(), page.value() + PageCount{1}}), 0xff, 4096);
+  expect_equal(area.stats().used, PageCount{512});
+  expect(static_cast<bool>(area.release(area.pages())));
+  expect_equal(area.stats().largest_free, PageCount{512});
+  expect(!system.allocator().audit());
+}
+
 // Goal: everything from the map to kmalloc works out of RAM alone, and nothing is left behind.
 // Method: native mode on four megabytes, put to use, audited.
 TEST(a_small_machine_comes_up_and_kmalloc_works) {

@@ -13,9 +13,10 @@ template <class P, class Allocator>
 class Frames {
  public:
   static constexpr Geometry kGeometry = Allocator::kGeometry;
+  using Cores = port::CoresOf<P>;
 
   Frames(Allocator& allocator, const zones::Layout& layout, P platform) noexcept
-      : allocator_{&allocator}, layout_{&layout}, platform_{platform} {}
+      : allocator_{&allocator}, layout_{&layout}, platform_{platform}, cores_{port::cores_of(platform)} {}
 
   Result<Pfn> alloc_pages(Order order, const buddy::Request& request) noexcept {
     return allocator_->alloc_pages(order, request);
@@ -26,11 +27,13 @@ class Frames {
   std::span<const zones::Node> nodes() noexcept { return layout_->nodes; }
   std::byte* map(PfnRange pages) noexcept { return platform_.map(pages); }
   Result<Pfn> pfn_of(const void* pointer) noexcept { return platform_.pfn_of(pointer); }
+  const Cores& cores() const noexcept { return cores_; }
 
  private:
   Allocator* allocator_;
   const zones::Layout* layout_;
   [[no_unique_address]] P platform_;
+  [[no_unique_address]] Cores cores_;
 };
 
 }  // namespace quarry::memory

@@ -2,7 +2,7 @@
 //
 //   memblock    |####......####|......##..#|           bytes: # reserved
 //   pages       |    |--|      |----|  ||  |           whole free pages, inside each free range
-//   later       |....|  |      |    |##|   |           init memory and the initrd come back; areas are activated
+//   later       |....|  |      |    |##|   |           init memory and the initrd come back; areas: cma_areas.hpp
 #pragma once
 
 #include "quarry/boot/bootmem.hpp"
@@ -103,81 +103,6 @@ Result<std::uint32_t> zone_of(const zones::Layout& layout, Allocator& allocator,
   for (std::uint32_t i = 0; i < layout.zones.size(); ++i)
     if (layout.zones[i].node == node && layout.zones[i].span().contains(page)) return i;
   return Error::not_found;
-}
-
-// Whether memblock has all of the range reserved. Where a refused node gave back what others had reserved, too, it
-// does not, and its pages are the page allocator's already.
-inline bool is_all_reserved(const early::Memblock& memblock, PhysRange range) noexcept {
-  PhysAddr known = range.begin();
-  for (const early::Region& region : memblock.reserved().view())
-    if (region.base <= known && known < region.end()) known = region.end();
-  return known >= range.end();
-}
-
-// Whether an area before this one has a part of its pages.
-inline bool is_given_already(const boot::State& state, PhysRange area) noexcept {
-  for (const boot::CmaArea& other : state.cma) {
-    if (other.range == area) return false;
-    if (other.range.overlaps(area)) return true;
-  }
-  return false;
-}
-
-// Makes an area of each zone's part of `pages`; a part that is no whole pageblocks becomes ordinary memory.
-//
-// Errors    those of PageAllocator::release.
-template <class Allocator>
-Result<Done> activate_by_zone(const zones::Layout& layout, Allocator& allocator, PfnRange pages) noexcept {
-  for (Pfn at = pages.begin(); at < pages.end();) {
-    const auto zone = zone_of(layout, allocator, at);
-    if (!zone) return allocator.release({at, pages.end()});
-    const Pfn end_of_zone = layout.zones[zone.value()].span().end();
-    const PfnRange part{at, end_of_zone < pages.end() ? end_of_zone : pages.end()};
-    if (!allocator.release_cma(zone.value(), part))
-      if (const auto released = allocator.release(part); !released) return released;
-    at = part.end();
-  }
-  return Done{};
-}
-
-// What becomes of an area that is not whole in one zone, in words that name what Linux makes of it.
-template <class Allocator>
-Result<Done> activate_odd_area(EarlySystem& early, Allocator& allocator, PhysRange area,
-                               PfnRange pages) noexcept {
-  const auto bug = [&](TextView words) {
-    return early.state().note(boot::Note::Kind::linux_bug, words, area);
-  };
-  if (!early.memblock().is_region_memory(area))
-    return bug("contiguous area that is not all memory: Linux 6.1 counts it and hands it out, or stops");
-  if (!is_all_reserved(early.memblock(), area) || is_given_already(early.state(), area))
-    return bug("contiguous area of which a part is free already: Linux 6.1 hands pages out twice, or stops");
-  if (!boot::reproduces_bugs(early.machine())) return activate_by_zone(early.layout(), allocator, pages);
-  if (const auto released = allocator.release(pages); !released) return released;
-  return bug("a contiguous area that spans zones could not be activated, its pages are ordinary ones");
-}
-
-// Activates the contiguous areas. In Linux one that spans two zones becomes ordinary memory.
-//
-// Returns   the pages given.
-// Source    Linux 6.1, "cma_init_reserved_areas", "cma_activate_area".
-template <class Allocator>
-Result<PageCount> activate_areas(EarlySystem& early, Allocator& allocator) noexcept {
-  const PageSize page = early.machine().geometry.page_size();
-  PageCount total;
-  for (const boot::CmaArea& area : early.state().cma) {
-    const PfnRange pages = PfnRange::inside(area.range, page);
-    if (pages.empty()) continue;
-    const bool is_sound = early.memblock().is_region_memory(area.range) &&
-                          is_all_reserved(early.memblock(), area.range) &&
-                          !is_given_already(early.state(), area.range);
-    const auto zone = is_sound ? zone_of(early.layout(), allocator, pages.begin())
-                               : Result<std::uint32_t>{Error::not_found};
-    if (!zone || !allocator.release_cma(zone.value(), pages))
-      if (const auto done = activate_odd_area(early, allocator, area.range, pages); !done)
-        return done.error();
-    total = PageCount{total.raw + pages.size().raw};
-  }
-  return total;
 }
 
 // Gives back a range that was reserved until now and that nobody needs any more.

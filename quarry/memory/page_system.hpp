@@ -5,6 +5,7 @@
 //                                +--> kmem_cache --> kmalloc
 #pragma once
 
+#include "quarry/memory/cma_areas.hpp"
 #include "quarry/memory/frames.hpp"
 #include "quarry/memory/hand_over.hpp"
 #include "quarry/memory/timeline.hpp"
@@ -30,6 +31,7 @@ class PageSystem {
  public:
   using Allocator = buddy::PageAllocator<G, Watcher, Policy, port::CoresOf<P>>;
   using Pages = Frames<P, Allocator>;
+  using Area = buddy::CmaArea<Allocator>;
   static constexpr Geometry kGeometry = G;
 
   // `early` has its zones cut, and outlives this; so does whatever `metadata` and `platform` point at.
@@ -53,7 +55,8 @@ class PageSystem {
     if (early_->machine().geometry != G) return Error::bad_geometry;
     if (auto mapped = map_.init(early_->layout(), metadata_); !mapped) return mapped;
     if (auto made = allocator_.init(early_->layout(), map_, metadata_, config_.allocator); !made) return made;
-    return keep_room_for_cpu_lists();
+    if (auto kept = keep_room_for_cpu_lists(); !kept) return kept;
+    return areas_.keep_room(*early_, allocator_, metadata_);
   }
 
   // Free pages of memblock, or of bootmem, become the allocator's.
@@ -85,7 +88,7 @@ class PageSystem {
     if (auto done = give(HandOverStep::boot_memory, counts_.from_others, given_back(When::before_areas));
         !done)
       return done;
-    if (auto done = give(HandOverStep::areas, counts_.from_cma, activate_areas(*early_, allocator_)); !done)
+    if (auto done = give(HandOverStep::areas, counts_.from_cma, areas_.activate(*early_, allocator_)); !done)
       return done;
     set_watermarks();
     reached(HandOverStep::watermarks);
@@ -97,6 +100,9 @@ class PageSystem {
   const HandOverCounts& counts() const noexcept { return counts_; }
   std::span<const Moment> timeline() const noexcept { return timeline_.moments(); }
   Allocator& allocator() noexcept { return allocator_; }
+  // The contiguous areas, to allocate from: those that could be activated, in the order in which they were reserved.
+  // None before finish().
+  std::span<Area> areas() noexcept { return areas_.all(); }
   Pages& frames() noexcept { return frames_; }
   slab::SlabAllocator<Pages>& slabs() noexcept { return slabs_; }
   slab::Kmalloc<Pages>& kmalloc() noexcept { return kmalloc_; }
@@ -175,6 +181,7 @@ class PageSystem {
   Pages frames_;
   slab::SlabAllocator<Pages> slabs_;
   slab::Kmalloc<Pages> kmalloc_;
+  CmaAreas<Allocator> areas_;
   HandOverCounts counts_;
   Timeline timeline_;
   std::span<std::byte> cpu_lists_;  // memory for them, taken while there was a boot-time allocator

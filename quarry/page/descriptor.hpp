@@ -22,7 +22,8 @@
 //   part       Index of the zone part (quarry/buddy) that the block belongs to; it names zone and node.
 //   next, previous   1 + the frame's distance from the start of the part; 0 is the end of the list. A part
 //              spans at most 2^31 frames.
-//   frame      A frame's number, kNoFrame at an end: a per-CPU list may reach across parts.
+//   frame      A frame's number, kNoFrame at an end: a per-CPU list may reach across parts. Where a core keeps its blocks
+//              in arrays these words say nothing, and `type` is the list's.
 //   free head  of a slab, low 16 bits: number of the first free object, kNoObject when there is none.
 //   in use     of a slab, high 16 bits: number of objects handed out.
 //   owner's    Two words that whoever holds the page may use. Zero when it is handed out.
@@ -31,8 +32,11 @@
 // An embedder's own fields may follow, which nothing here touches: see extra.hpp.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
+#include "quarry/base/atomic.hpp"
+#include "quarry/base/bits.hpp"
 #include "quarry/base/units.hpp"
 #include "quarry/page/migrate_type.hpp"
 
@@ -50,15 +54,56 @@ class Descriptor {
   static constexpr std::uint16_t kNoObject = 0xffff;
   static constexpr Pfn kNoFrame{(std::uint64_t{1} << 48) - 1};
 
-  constexpr State state() const noexcept { return static_cast<State>(tag_ & 0xf); }
-  constexpr Order order() const noexcept { return Order{(tag_ >> 4) & 0xf}; }
-  constexpr unsigned part() const noexcept { return (tag_ >> 8) & 0xfff; }
-  constexpr MigrateType list() const noexcept { return static_cast<MigrateType>(tag_ >> 20); }
-  constexpr bool is_free(Order order, unsigned part) const noexcept {
-    return (tag_ & 0xfffff) == tag(State::free, order, part, 0);
+  // Word 0, read once.
+  class Tag {
+   public:
+    constexpr State state() const noexcept { return static_cast<State>(raw_ & 0xf); }
+    constexpr Order order() const noexcept { return Order{(raw_ >> 4) & 0xf}; }
+    constexpr unsigned part() const noexcept { return (raw_ >> 8) & 0xfff; }
+    constexpr MigrateType list() const noexcept { return static_cast<MigrateType>(raw_ >> 20); }
+    constexpr std::size_t index_of_list() const noexcept { return raw_ >> 20; }
+    // part() times a power of two, for who looks something up by it.
+    template <std::size_t kTimes>
+    constexpr std::size_t part_times() const noexcept {
+      constexpr unsigned shift = count_trailing_zeros(kTimes);
+      static_assert(shift < 8 && kTimes == std::size_t{1} << shift);
+      return (raw_ >> (8 - shift)) & (std::size_t{0xfff} << shift);
+    }
+    constexpr bool is_free(Order order, unsigned part) const noexcept {
+      return (raw_ & 0xfffff) == of(State::free, order, part, 0).raw_;
+    }
+    constexpr bool is_allocated(Order order) const noexcept {
+      return (raw_ & 0xff) == of(State::allocated, order, 0, 0).raw_;
+    }
+
+   private:
+    friend class Descriptor;
+    constexpr explicit Tag(std::uint32_t raw) noexcept : raw_{raw} {}
+    static constexpr Tag of(State state, Order order, unsigned part, unsigned high) noexcept {
+      return Tag{static_cast<std::uint32_t>(state) | order.raw() << 4 | part << 8 | high << 20};
+    }
+    std::uint32_t raw_;
+  };
+  constexpr Tag tag() const noexcept { return Tag{tag_}; }
+
+  constexpr State state() const noexcept { return tag().state(); }
+  constexpr Order order() const noexcept { return tag().order(); }
+  constexpr unsigned part() const noexcept { return tag().part(); }
+  constexpr MigrateType list() const noexcept { return tag().list(); }
+  constexpr bool is_free(Order order, unsigned part) const noexcept { return tag().is_free(order, part); }
+  constexpr bool is_allocated(Order order) const noexcept { return tag().is_allocated(order); }
+  // Allocated with this order, and by one user.
+  constexpr bool is_sole(Order order) const noexcept { return is_sole(tag(), order); }
+  constexpr bool is_sole(Tag tag, Order order) const noexcept { return tag.is_allocated(order) && a_ == 1; }
+
+  // The tag of a block in use, of which a whole one is made by adding order and type.
+  static constexpr std::uint32_t in_use_tag(unsigned part) noexcept {
+    return tag(State::allocated, Order{0}, part, 0);
   }
-  constexpr bool is_allocated(Order order) const noexcept {
-    return (tag_ & 0xff) == tag(State::allocated, order, 0, 0);
+  constexpr void become_allocated(std::uint32_t in_use, Order order, MigrateType type) noexcept {
+    tag_ = in_use | order.raw() << 4 | index_of(type) << 20;
+    a_ = 1;
+    b_ = c_ = 0;
   }
 
   // Whole-state changes: every word that the new state defines is written.
@@ -69,13 +114,21 @@ class Descriptor {
              static_cast<std::uint32_t>(previous), 0};
   }
   constexpr void become_allocated(Order order, unsigned part, MigrateType type) noexcept {
-    *this = {tag(State::allocated, order, part, index_of(type)), 1, 0, 0};
+    tag_ = Tag::of(State::allocated, order, part, index_of(type)).raw_;
+    a_ = 1;
+    b_ = c_ = 0;
   }
   // From allocated only, keeping order and part; the links are for the list to set.
   constexpr void become_per_cpu(MigrateType list) noexcept {
     check(state() == State::allocated, "this page is not in use");
     *this = {tag(State::per_cpu, order(), part(), index_of(list)), 0, 0, 0};
     set_frames(kNoFrame, kNoFrame);
+  }
+  // The same for lists that keep no links here: nothing but the state changes. `tag` is what it has.
+  constexpr void rest_on_core() noexcept { rest_on_core(tag()); }
+  constexpr void rest_on_core(Tag tag) noexcept {
+    tag_ =
+        tag.raw_ ^ static_cast<std::uint32_t>(State::allocated) ^ static_cast<std::uint32_t>(State::per_cpu);
   }
   // From allocated only, keeping order and part; the links, the counts and the free list start empty.
   constexpr void become_slab(unsigned cache) noexcept {
@@ -127,10 +180,10 @@ class Descriptor {
   constexpr Descriptor(std::uint32_t tag, std::uint32_t a, std::uint32_t b, std::uint32_t c) noexcept
       : tag_{tag}, a_{a}, b_{b}, c_{c} {}
   static constexpr std::uint32_t tag(State state, Order order, unsigned part, unsigned high) noexcept {
-    return static_cast<std::uint32_t>(state) | order.raw() << 4 | part << 8 | high << 20;
+    return Tag::of(state, order, part, high).raw_;
   }
 
-  std::uint32_t tag_ = 0;  // word 0
+  Shared<std::uint32_t> tag_;  // word 0: others look at it while its holder changes it
   std::uint32_t a_ = 0;
   std::uint32_t b_ = 0;
   std::uint32_t c_ = 0;

@@ -68,7 +68,7 @@ TEST(descriptor_keeps_its_block_through_a_slab_life) {
 }
 
 TEST(pageblock_bits_start_as_movable_and_change_one_at_a_time) {
-  std::uint8_t bits[2] = {};
+  PageblockBits::Word bits[2];
   for (unsigned i = 0; i < 4; ++i) expect_equal(PageblockBits::get(bits, i), MigrateType::movable);
   PageblockBits::set(bits, 1, MigrateType::isolate);
   PageblockBits::set(bits, 2, MigrateType::unmovable);
@@ -77,8 +77,12 @@ TEST(pageblock_bits_start_as_movable_and_change_one_at_a_time) {
   expect_equal(PageblockBits::get(bits, 2), MigrateType::unmovable);
   expect_equal(PageblockBits::get(bits, 3), MigrateType::movable);
   PageblockBits::set(bits, 1, MigrateType::movable);
-  expect_equal(bits[0], 0u);
-  expect_equal(PageblockBits::bytes_for(3), 2u);
+  expect_equal(bits[0].load_relaxed() & 0xffu, 0u);
+  PageblockBits::set(bits, 9, MigrateType::unmovable);
+  expect_equal(PageblockBits::get(bits, 9), MigrateType::unmovable);
+  expect_equal(PageblockBits::get(bits, 1), MigrateType::movable);
+  expect_equal(PageblockBits::words_for(8), 1u);
+  expect_equal(PageblockBits::words_for(9), 2u);
 }
 
 }  // namespace quarry::page

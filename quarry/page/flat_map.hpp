@@ -43,6 +43,16 @@ class FlatMap {
     check(found != nullptr, "this frame has no descriptor");
     return *found;
   }
+  // A run of frames whose descriptors stand in a row: the first array.
+  struct MainRun {
+    std::uint64_t begin = 0, pages = 0;
+    Descriptor* first = nullptr;
+  };
+  MainRun main_run() const noexcept {
+    if (arrays_.empty()) return {};
+    const Array& array = arrays_.front();
+    return {array.begin.raw, array.end.raw - array.begin.raw, array.first};
+  }
   // `descriptor` is one of this map's.
   Pfn pfn_of(const Descriptor& descriptor) const noexcept;
 
@@ -78,7 +88,7 @@ class FlatMap {
  private:
   struct Array {
     Descriptor* first;
-    std::uint8_t* bits;
+    PageblockBits::Word* bits;
     Pfn begin, end;  // multiples of the largest block
     NodeId node;
     std::byte* extensions;  // null: there are none

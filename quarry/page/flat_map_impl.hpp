@@ -19,13 +19,13 @@ Result<Done> FlatMap<G, Extra>::init(const zones::Layout& layout, MetadataSource
     const std::uint64_t block = G.max_order().pages().raw;
     const std::uint64_t begin = align_down(node.span.begin().raw, block);
     const std::uint64_t end = align_down(node.span.end().raw + block - 1, block);
-    const std::uint64_t bytes = PageblockBits::bytes_for((end - begin) >> G.pageblock_order().raw());
+    const std::uint64_t words = PageblockBits::words_for((end - begin) >> G.pageblock_order().raw());
     const auto first = source.take<Descriptor>(end - begin, node.id);
     if (!first) return first.error();
-    const auto bits = source.take<std::uint8_t>(bytes, node.id);
+    const auto bits = source.take<PageblockBits::Word>(words, node.id);
     if (!bits) return bits.error();
     arrays.value()[count++] = {first.value(), bits.value(), Pfn{begin}, Pfn{end}, node.id, nullptr};
-    metadata_.raw += (end - begin) * sizeof(Descriptor) + bytes;
+    metadata_.raw += (end - begin) * sizeof(Descriptor) + words * sizeof(PageblockBits::Word);
   }
   arrays_ = {arrays.value(), count};
   return Done{};

@@ -41,8 +41,7 @@ Result<Done> SparseMap<G, Extra>::add_section(std::uint64_t section, NodeId node
   } else if constexpr (!std::is_same_v<Extra, NoExtra>) {
     for (std::uint64_t i = 0; i < kSectionPages; ++i) first[i] = Descriptor{};  // a frame's own fields
   }
-  Section& entry = roots_[section >> kRootShift].sections[section & (kSectionsPerRoot - 1)];
-  entry = {first, node, 0, 0, entry.extensions};
+  section_of(Pfn{section << kSectionShift})->describe(first, node, 0);
   return Done{};
 }
 
@@ -63,8 +62,9 @@ void SparseMap<G, Extra>::remove_section(std::uint64_t section, MetadataSource s
   const Pfn begin{section << kSectionShift};
   for (std::uint64_t i = 0; i < kPageblocks; ++i)
     set_pageblock_type(begin + PageCount{i << G.pageblock_order_}, MigrateType::movable);
+  if (begin.raw - main_begin_ < main_pages_) main_pages_ = 0;
   Section& entry = known_section_of(begin);
-  entry = {nullptr, entry.node, 0, 0, entry.extensions};
+  entry.describe(nullptr, entry.node, 0);
   Run* const run = run_of(section);
   check(run != nullptr, "a section that nothing describes");
   if (!run->may_go_back || !source.takes_back()) return;
@@ -73,7 +73,8 @@ void SparseMap<G, Extra>::remove_section(std::uint64_t section, MetadataSource s
   *run = runs_[--run_count_];
 }
 
-// Larger tables, where the ones there are too small. Old ones go back to the source, if it takes them.
+// Larger tables, where the ones there are too small. The old table of runs goes back to the source, if it takes it; in
+// that of roots somebody may be looking something up: it stays.
 template <Geometry G, class Extra>
 Result<Done> SparseMap<G, Extra>::make_room(std::uint64_t roots, std::size_t runs, NodeId node,
                                             MetadataSource source) noexcept {
@@ -86,13 +87,15 @@ Result<Done> SparseMap<G, Extra>::make_room(std::uint64_t roots, std::size_t run
     metadata_.raw += (room - (source.takes_back() ? run_room_ : 0)) * sizeof(Run);
     runs_ = taken.value(), run_room_ = room;
   }
-  if (roots > root_count_) {
-    const auto taken = source.take<Root>(roots, node);
+  const Root* const old = roots_.load_relaxed();
+  if (roots > count_of(old)) {
+    const auto taken = take_roots(roots, node, source);
     if (!taken) return taken.error();
-    for (std::uint64_t i = 0; i < root_count_; ++i) taken.value()[i] = roots_[i];
-    if (roots_ != nullptr) source.give_back(roots_, root_count_);
-    metadata_.raw += (roots - (source.takes_back() ? root_count_ : 0)) * sizeof(Root);
-    roots_ = taken.value(), root_count_ = roots;
+    for (std::uint64_t i = 0; i < count_of(old); ++i) {
+      taken.value()[i].bits = old[i].bits;
+      taken.value()[i].sections.store_release(old[i].sections.load_relaxed());
+    }
+    roots_.store_release(taken.value());
   }
   return Done{};
 }
@@ -108,22 +111,22 @@ auto SparseMap<G, Extra>::run_of(std::uint64_t section) const noexcept -> Run* {
 template <Geometry G, class Extra>
 void SparseMap<G, Extra>::set_online(Pfn page, std::uint32_t zone) noexcept {
   Section& section = known_section_of(page);
-  check((section.flags & kOnline) == 0, "this section is online already");
-  section.flags = kOnline | kPlugged;
+  check((section.flags.load_relaxed() & kOnline) == 0, "this section is online already");
   section.zone = zone;
+  section.flags.store_release(kOnline | kPlugged);
 }
 
 template <Geometry G, class Extra>
 void SparseMap<G, Extra>::set_offline(Pfn page) noexcept {
   Section& section = known_section_of(page);
-  check((section.flags & (kOnline | kDeferred)) == kOnline, "this section cannot go offline");
-  section.flags = 0;
+  check((section.flags.load_relaxed() & (kOnline | kDeferred)) == kOnline, "this section cannot go offline");
+  section.flags.store_release(0);
 }
 
 template <Geometry G, class Extra>
 auto SparseMap<G, Extra>::extension_base(Pfn page) const noexcept -> ExtensionBase {
   Section* const section = section_of(page);
-  if (section == nullptr || section->first == nullptr) return {nullptr, {}, NodeId::first};
+  if (section == nullptr || section->first.load_relaxed() == nullptr) return {nullptr, {}, NodeId::first};
   const Pfn begin{page.raw & ~(kSectionPages - 1)};
   return {&section->extensions, {begin, begin + PageCount{kSectionPages}}, section->node};
 }

@@ -1,7 +1,7 @@
 #include "quarry/base/geometries.hpp"
-#include "quarry/base/test_geometries.hpp"
 #include "quarry/page/memory_map.hpp"
 #include "quarry/page/test_source.hpp"
+#include "tests/geometry_tests.hpp"
 
 namespace quarry::page {
 

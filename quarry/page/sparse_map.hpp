@@ -42,9 +42,26 @@ class SparseMap {
   Result<Done> init(const zones::Layout& layout, MetadataSource source) noexcept;
 
   [[gnu::always_inline]] Descriptor* find(Pfn page) const noexcept {
+    const std::uint64_t in_main = page.raw - main_begin_;
+    if (in_main < main_pages_) [[likely]] {
+      if (main_first_ == nullptr) __builtin_unreachable();
+      return main_first_ + in_main;
+    }
+    return find_section(page);
+  }
+  // A run of frames whose descriptors stand in a row, for who looks further on his own: most frames of most machines. Those of
+  // sections that were taken out since say nothing, and stay readable.
+  struct MainRun {
+    std::uint64_t begin = 0, pages = 0;
+    Descriptor* first = nullptr;
+  };
+  MainRun main_run() const noexcept { return {main_begin_, main_pages_, main_first_}; }
+  // The same by way of roots and sections.
+  Descriptor* find_section(Pfn page) const noexcept {
     const Section* const section = section_of(page);
-    if (section == nullptr || section->first == nullptr) return nullptr;
-    return section->first + (page.raw & (kSectionPages - 1));
+    if (section == nullptr) return nullptr;
+    Descriptor* const first = section->first.load_relaxed();
+    return first == nullptr ? nullptr : first + (page.raw & (kSectionPages - 1));
   }
   // `page` has a descriptor.
   [[gnu::always_inline]] Descriptor& at(Pfn page) const noexcept {
@@ -59,14 +76,14 @@ class SparseMap {
 
   // `page` has a descriptor.
   [[gnu::always_inline]] MigrateType pageblock_type(Pfn page) const noexcept {
-    return PageblockBits::get(roots_[root_of(page)].bits, pageblock_in_root(page));
+    return PageblockBits::get(bits_of(page), pageblock_in_root(page));
   }
   // The type that an isolated pageblock had before; of others the type.
   MigrateType type_beneath_isolation(Pfn page) const noexcept {
-    return PageblockBits::get_beneath(roots_[root_of(page)].bits, pageblock_in_root(page));
+    return PageblockBits::get_beneath(bits_of(page), pageblock_in_root(page));
   }
   void set_pageblock_type(Pfn page, MigrateType type) noexcept {
-    PageblockBits::set(roots_[root_of(page)].bits, pageblock_in_root(page), type);
+    PageblockBits::set(bits_of(page), pageblock_in_root(page), type);
   }
   NodeId node_of(Pfn page) const noexcept { return known_section_of(page).node; }
 
@@ -74,22 +91,22 @@ class SparseMap {
   // allocator says so and takes it back; see PageAllocator::release() in quarry/buddy.
   bool is_deferred(Pfn page) const noexcept {
     const Section* const section = section_of(page);
-    return section != nullptr && (section->flags & kDeferred) != 0;
+    return section != nullptr && (section->flags.load_relaxed() & kDeferred) != 0;
   }
   void set_deferred(Pfn page, std::uint32_t zone) noexcept {
     Section& section = known_section_of(page);
-    section.flags |= kDeferred;
     section.zone = zone;
+    section.flags.fetch_or_relaxed(kDeferred);
   }
   // Whose free pages a deferred section is: an index into Layout::zones.
   std::uint32_t zone_of_deferred(Pfn page) const noexcept { return known_section_of(page).zone; }
-  void clear_deferred(Pfn page) noexcept {
-    Section& section = known_section_of(page);
-    section.flags = static_cast<std::uint16_t>(section.flags & ~kDeferred);
-  }
+  void clear_deferred(Pfn page) noexcept { known_section_of(page).flags.fetch_and_relaxed(~kDeferred); }
   // Some blocks of a touched section were given to the page allocator at some time.
-  bool is_untouched(Pfn page) const noexcept { return (known_section_of(page).flags & kTouched) == 0; }
-  void set_touched(Pfn page) noexcept { known_section_of(page).flags |= kTouched; }
+  bool is_untouched(Pfn page) const noexcept { return !is_touched(known_section_of(page)); }
+  void set_touched(Pfn page) noexcept {
+    Section& section = known_section_of(page);
+    if (!is_touched(section)) section.flags.fetch_or_relaxed(kTouched);
+  }
   // The start of the first deferred section in `within`, whose ends are whole sections; its end when none.
   Pfn next_deferred(PfnRange within) const noexcept;
 
@@ -111,7 +128,7 @@ class SparseMap {
   Result<Done> remove_sections(PfnRange pages, MetadataSource source) noexcept;
   bool is_online(Pfn page) const noexcept {
     const Section* const section = section_of(page);
-    return section != nullptr && (section->flags & kOnline) != 0;
+    return section != nullptr && (section->flags.load_relaxed() & kOnline) != 0;
   }
   // `page` has a descriptor; its section serves zone `zone`, an index into Layout::zones, from now on.
   void set_online(Pfn page, std::uint32_t zone) noexcept;
@@ -121,8 +138,8 @@ class SparseMap {
   // Errors    not_found: it was not.
   Result<std::uint32_t> zone_of_section(Pfn page) const noexcept {
     const Section* const section = section_of(page);
-    if (section == nullptr || (section->flags & kPlugged) == 0) return Error::not_found;
-    return section->zone;
+    if (section == nullptr || (section->flags.load_relaxed() & kPlugged) == 0) return Error::not_found;
+    return section->zone.load();
   }
 
   // Where the page extensions of `page`'s section begin, to be read and set by Extensions; null: no descriptor.
@@ -139,22 +156,34 @@ class SparseMap {
   Bytes metadata() const noexcept { return metadata_; }
 
  private:
-  static constexpr std::uint16_t kOnline = 1;
-  static constexpr std::uint16_t kDeferred = 2;
-  static constexpr std::uint16_t kTouched = 4;
-  static constexpr std::uint16_t kPlugged = 8;  // its zone is known from set_online()
+  static constexpr std::uint32_t kOnline = 1;
+  static constexpr std::uint32_t kDeferred = 2;
+  static constexpr std::uint32_t kTouched = 4;
+  static constexpr std::uint32_t kPlugged = 8;  // its zone is known from set_online()
 
   struct Section {
-    Descriptor* first;  // null: not present
+    Atomic<Descriptor*> first;  // null: not present
     NodeId node;
-    std::uint16_t flags;
-    std::uint32_t zone;     // while deferred, or plugged
-    std::byte* extensions;  // null: there are none. Kept while the section is absent
+    Atomic<std::uint32_t> flags;
+    Shared<std::uint32_t> zone;  // while deferred, or plugged
+    std::byte* extensions;       // null: there are none. Kept while the section is absent
+
+    void describe(Descriptor* descriptors, NodeId of, std::uint32_t set) noexcept {
+      node = of;
+      zone = 0;
+      flags.store_release(set);
+      first.store_release(descriptors);
+    }
   };
   struct Root {
-    Section* sections;   // null: none of them is present
-    std::uint8_t* bits;  // pageblock bits of all its sections
+    Atomic<Section*> sections;  // null: none of them is present
+    PageblockBits::Word* bits;  // pageblock bits of all its sections
   };
+  // In the place of a root, in front of the first one: who has found the roots knows how many there are.
+  struct RootsHead {
+    std::uint64_t count;
+  };
+  static_assert(sizeof(RootsHead) <= sizeof(Root));
   struct Run {
     std::uint64_t first_section, sections;
     Descriptor* first;
@@ -173,12 +202,21 @@ class SparseMap {
   // Null where no root is.
   [[gnu::always_inline]] Section* section_of(Pfn page) const noexcept {
     const std::uint64_t root = root_of(page);
-    if (root >= root_count_ || roots_[root].sections == nullptr) return nullptr;
-    return roots_[root].sections + ((page.raw >> kSectionShift) & (kSectionsPerRoot - 1));
+    const Root* const roots = roots_.load_relaxed();
+    if (roots == nullptr || root >= count_of(roots)) return nullptr;
+    Section* const sections = roots[root].sections.load_relaxed();
+    return sections == nullptr ? nullptr : sections + ((page.raw >> kSectionShift) & (kSectionsPerRoot - 1));
   }
+  [[gnu::always_inline]] PageblockBits::Word* bits_of(Pfn page) const noexcept {
+    return roots_.load_relaxed()[root_of(page)].bits;
+  }
+  [[gnu::always_inline]] static std::uint64_t count_of(const Root* roots) noexcept {
+    return reinterpret_cast<const RootsHead*>(roots - 1)->count;
+  }
+  Result<Root*> take_roots(std::uint64_t count, NodeId near, MetadataSource source) noexcept;
   Section& known_section_of(Pfn page) const noexcept {
     Section* const section = section_of(page);
-    check(section != nullptr && section->first != nullptr, "this frame has no section");
+    check(section != nullptr && section->first.load_relaxed() != nullptr, "this frame has no section");
     return *section;
   }
   static SectionSpan sections_of(PfnRange pages) noexcept {
@@ -186,6 +224,9 @@ class SparseMap {
   }
   Result<Done> add_run(SectionSpan sections, NodeId node, MetadataSource source) noexcept;
   Result<Done> add_root(std::uint64_t root, NodeId node, MetadataSource source) noexcept;
+  static bool is_touched(const Section& section) noexcept {
+    return (section.flags.load_relaxed() & kTouched) != 0;
+  }
   static bool is_whole_sections(PfnRange pages) noexcept {
     return !pages.empty() && ((pages.begin().raw | pages.end().raw) & (kSectionPages - 1)) == 0;
   }
@@ -194,8 +235,11 @@ class SparseMap {
   Result<Done> make_room(std::uint64_t roots, std::size_t runs, NodeId node, MetadataSource source) noexcept;
   Run* run_of(std::uint64_t section) const noexcept;
 
-  Root* roots_ = nullptr;
-  std::uint64_t root_count_ = 0;
+  Atomic<Root*> roots_;
+  // The longest run of init(), all of whose sections are present; most frames are there, and found without looking further.
+  std::uint64_t main_begin_ = 0;
+  Shared<std::uint64_t> main_pages_;
+  Descriptor* main_first_ = nullptr;
   Run* runs_ = nullptr;  // in the order they were added
   std::size_t run_count_ = 0, run_room_ = 0;
   Bytes metadata_;

@@ -7,22 +7,21 @@ namespace quarry::page {
 
 template <Geometry G, class Extra>
 Result<Done> SparseMap<G, Extra>::init(const zones::Layout& layout, MetadataSource source) noexcept {
-  check(roots_ == nullptr, "a memory map is initialised once");
+  check(roots_.load_relaxed() == nullptr, "a memory map is initialised once");
   std::uint64_t sections_end = 0;
   for (const zones::NodeRange& range : layout.node_ranges) {
     const SectionSpan span = sections_of(range.span);
     if (span.end > sections_end) sections_end = span.end;
   }
   const NodeId first = layout.nodes.empty() ? NodeId::first : layout.nodes[0].id;
-  root_count_ = (sections_end + kSectionsPerRoot - 1) >> kRootShift;
-  const auto roots = source.take<Root>(root_count_, first);
+  const auto roots = take_roots((sections_end + kSectionsPerRoot - 1) >> kRootShift, first, source);
   if (!roots) return roots.error();
   // A range is one run, or two when sections in its middle are present already: never with sorted ranges.
   run_room_ = layout.node_ranges.size();
   const auto runs = source.take<Run>(run_room_, first);
   if (!runs) return runs.error();
-  roots_ = roots.value(), runs_ = runs.value();
-  metadata_.raw += root_count_ * sizeof(Root) + run_room_ * sizeof(Run);
+  roots_.store_release(roots.value()), runs_ = runs.value();
+  metadata_.raw += run_room_ * sizeof(Run);
 
   for (const zones::NodeRange& range : layout.node_ranges) {
     if (range.span.empty()) continue;
@@ -32,19 +31,38 @@ Result<Done> SparseMap<G, Extra>::init(const zones::Layout& layout, MetadataSour
     if (span.begin == span.end) continue;
     if (const auto added = add_run(span, range.node, source); !added) return added.error();
   }
+  for (std::size_t i = 0; i < run_count_; ++i) {
+    const std::uint64_t pages = runs_[i].sections << kSectionShift;
+    if (pages <= main_pages_) continue;
+    main_begin_ = runs_[i].first_section << kSectionShift;
+    main_first_ = runs_[i].first;
+    main_pages_ = pages;
+  }
   return Done{};
 }
 
 template <Geometry G, class Extra>
+auto SparseMap<G, Extra>::take_roots(std::uint64_t count, NodeId near, MetadataSource source) noexcept
+    -> Result<Root*> {
+  const auto taken = source.take<Root>(count + 1, near);
+  if (!taken) return taken.error();
+  ::new (static_cast<void*>(taken.value())) RootsHead{count};
+  metadata_.raw += (count + 1) * sizeof(Root);
+  return taken.value() + 1;
+}
+
+template <Geometry G, class Extra>
 Result<Done> SparseMap<G, Extra>::add_root(std::uint64_t root, NodeId node, MetadataSource source) noexcept {
-  if (roots_[root].sections != nullptr) return Done{};
-  constexpr std::uint64_t root_bits = PageblockBits::bytes_for(kPageblocks << kRootShift);
+  Root& entry = roots_.load_relaxed()[root];
+  if (entry.sections.load_relaxed() != nullptr) return Done{};
+  constexpr std::uint64_t words = PageblockBits::words_for(kPageblocks << kRootShift);
   const auto sections = source.take<Section>(kSectionsPerRoot, node);
   if (!sections) return sections.error();
-  const auto bits = source.take<std::uint8_t>(root_bits, node);
+  const auto bits = source.take<PageblockBits::Word>(words, node);
   if (!bits) return bits.error();
-  roots_[root] = {sections.value(), bits.value()};
-  metadata_.raw += kSectionsPerRoot * sizeof(Section) + root_bits;
+  entry.bits = bits.value();
+  entry.sections.store_release(sections.value());
+  metadata_.raw += kSectionsPerRoot * sizeof(Section) + words * sizeof(PageblockBits::Word);
   return Done{};
 }
 
@@ -59,9 +77,9 @@ Result<Done> SparseMap<G, Extra>::add_run(SectionSpan sections, NodeId node, Met
   Descriptor* next = taken.value();
   for (std::uint64_t at = sections.begin; at < sections.end; ++at, next += kSectionPages) {
     if (const auto added = add_root(at >> kRootShift, node, source); !added) return added.error();
-    Section& section = roots_[at >> kRootShift].sections[at & (kSectionsPerRoot - 1)];
-    check(section.first == nullptr, "node ranges are sorted by address");
-    section = {next, node, kOnline, 0, nullptr};
+    Section& section = *section_of(Pfn{at << kSectionShift});
+    check(section.first.load_relaxed() == nullptr, "node ranges are sorted by address");
+    section.describe(next, node, kOnline);
   }
   return Done{};
 }

@@ -8,8 +8,17 @@
 namespace quarry::port {
 
 struct OneCore {
-  unsigned core_count() const noexcept { return 1; }
-  unsigned this_core() const noexcept { return 0; }
+  struct Guard {
+    explicit Guard(const OneCore&) noexcept {}
+    static constexpr unsigned core() noexcept { return 0; }
+  };
+  using Lock = NoLock;
+  static constexpr unsigned core_count() noexcept { return 1; }
+  static constexpr unsigned this_core() noexcept { return 0; }
+  void run_on(unsigned core, void (*function)(void* self, unsigned core) noexcept,
+              void* self) const noexcept {
+    function(self, core);
+  }
 };
 static_assert(Cores<OneCore>);
 

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <type_traits>
 
+#include "quarry/base/locking.hpp"
 #include "quarry/base/range.hpp"
 #include "quarry/base/result.hpp"
 
@@ -35,10 +36,23 @@ concept InverseMap = requires(P& p, const void* pointer) {
   { p.pfn_of(pointer) } noexcept -> std::same_as<Result<Pfn>>;
 };
 
+// The cores of a machine.
+//
+//   Guard       while one lives, this core does nothing else that would ask the same allocators: nothing interrupts
+//               it, nobody else is switched to. In a kernel, interrupts are off. Guards nest. It knows its core().
+//   Lock        what cores wait for one another with; taken only under a Guard.
+//   run_on()    runs `function` once as if `core` called it between two guards, and returns when it has run: by an
+//               interrupt there, or here, if `core` stays out of all guards meanwhile. Called with no guard or lock
+//               held; a core that waits here is still asked by others, or two that ask each other would wait for ever.
 template <class P>
-concept Cores = requires(P& p) {
+concept Cores = requires(P& p, const P& c, const typename P::Guard& guard, unsigned core, void* self,
+                         void (*function)(void* self, unsigned core) noexcept) {
   { p.core_count() } noexcept -> std::same_as<unsigned>;
   { p.this_core() } noexcept -> std::same_as<unsigned>;
+  requires std::is_nothrow_constructible_v<typename P::Guard, const P&>;
+  { guard.core() } noexcept -> std::same_as<unsigned>;
+  requires Lock<typename P::Lock>;
+  { p.run_on(core, function, self) } noexcept -> std::same_as<void>;
 };
 
 template <class P>

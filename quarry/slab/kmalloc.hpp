@@ -64,7 +64,7 @@ class Kmalloc {
   // The cache that serves a size, null if none does.
   Cache* cache_for(std::uint64_t size, Memory memory = Memory::normal) const noexcept;
   std::uint64_t large_blocks() const noexcept { return large_blocks_; }
-  PageCount large_pages() const noexcept { return large_pages_; }
+  PageCount large_pages() const noexcept { return PageCount{large_pages_}; }
 
  private:
   // In the owner's words of a large block's descriptor. Whoever takes pages from the page allocator itself
@@ -76,12 +76,17 @@ class Kmalloc {
   }
   // The first frame of the large block at `memory`.
   Result<Pfn> large_at(const void* memory) noexcept;
+  // Adds, or takes away what wraps.
+  void count_large(std::uint64_t blocks, std::uint64_t pages) noexcept {
+    const CoreHold<typename P::Cores> hold{slabs_->pages().cores(), lock_};
+    large_blocks_ += blocks, large_pages_ += pages;
+  }
   Result<void*> take_large(std::uint64_t size, const Where& where, Memory memory) noexcept;
 
   SlabAllocator<P>* slabs_;
   Cache* caches_[kMemories][kSizeClasses] = {};
-  std::uint64_t large_blocks_ = 0;
-  PageCount large_pages_{};
+  [[no_unique_address]] typename P::Cores::Lock lock_;  // for who changes these two
+  Shared<std::uint64_t> large_blocks_, large_pages_;
 };
 
 template <PageSource P>
@@ -152,8 +157,7 @@ Result<void*> Kmalloc<P>::take_large(std::uint64_t size, const Where& where, Mem
     return Error::out_of_range;
   }
   pages.find(block.value())->set_owner_word(kLargeMark);
-  ++large_blocks_;
-  large_pages_ = PageCount{large_pages_.raw + order.pages().raw};
+  count_large(1, order.pages().raw);
   return static_cast<void*>(begin);
 }
 
@@ -208,8 +212,7 @@ Result<Done> Kmalloc<P>::kfree(void* memory) noexcept {
   const Order order = pages.find(block.value())->order();
   const Result<Done> freed = pages.free_pages(block.value(), order);
   if (!freed) return freed;
-  --large_blocks_;
-  large_pages_ = PageCount{large_pages_.raw - order.pages().raw};
+  count_large(std::uint64_t{0} - 1, 0 - order.pages().raw);
   return Done{};
 }
 

@@ -7,7 +7,8 @@
 // in use, its links. Nothing is written in front of, between or behind objects but what Packing says, and no
 // tail frame is written at all: an object's slab is its frame's number with low bits cleared.
 //
-// Caches are not locked: one caller at a time for each SlabAllocator.
+// Any core may allocate and free at any time; each cache has a lock, held for an object or a slab, and not while pages are
+// asked for. Constructors run with nothing held.
 #pragma once
 
 #include <new>
@@ -67,8 +68,11 @@ class KmemCache {
   // Cost      O(1), but for a new slab, and for a walk over the node's stretches when one has no free object left.
   Result<void*> alloc(const Where& where = {}) noexcept {
     NodeLists* const local = lists(where.node);
-    if (local != nullptr && local->front.first != page::Link::none) [[likely]]
-      return take(*local, local->front.slab_at(local->front.first));
+    if (local != nullptr) [[likely]] {
+      const Hold hold{pages_->cores(), lock_};
+      if (local->front.first != page::Link::none) [[likely]]
+        return take(*local, local->front.slab_at(local->front.first));
+    }
     return alloc_slowly(where);
   }
 
@@ -111,6 +115,8 @@ class KmemCache {
 
  private:
   friend class SlabAllocator<P>;
+  using Lock = typename P::Cores::Lock;
+  using Hold = CoreHold<typename P::Cores>;
 
   // A frame's slab, and which of its objects a pointer is.
   struct Place {
@@ -169,31 +175,32 @@ class KmemCache {
   };
 
   Result<void*> alloc_slowly(const Where& where) noexcept;
-  NodeLists* other_partial(NodeId node, std::uint64_t above) noexcept;
+  NodeLists* other_partial(NodeId node, std::uint64_t above) noexcept QUARRY_REQUIRES(lock_);
   void* pop(Pfn slab) noexcept;
-  void* take(NodeLists& from, Pfn slab) noexcept;
-  Result<Pfn> take_pages(const Where& where) noexcept;
-  Result<Pfn> add_slab(const Where& where) noexcept;
-  Result<Done> make_record(NodeLists& home, NodeId node, const Where& where) noexcept;
-  void enlist(NodeLists& home, Pfn slab) noexcept;
+  void* take(NodeLists& from, Pfn slab) noexcept QUARRY_REQUIRES(lock_);
+  Result<Pfn> take_pages(const Where& where) noexcept QUARRY_EXCLUDES(lock_);
+  Result<void*> take_from_new(const Where& where) noexcept QUARRY_EXCLUDES(lock_);
+  Result<void*> take_enlisted(NodeLists& home, Pfn slab, const Where& where) noexcept QUARRY_EXCLUDES(lock_);
+  void enlist(NodeLists& home, Pfn slab) noexcept QUARRY_REQUIRES(lock_);
   void fill(Pfn slab) noexcept;
-  void give_back(NodeLists& from, Pfn slab) noexcept;
+  void give_back(NodeLists& from, Pfn slab) noexcept QUARRY_REQUIRES(lock_);
   void drop_pages(Pfn slab) noexcept;
   Place place_of(const void* object) noexcept;
-  bool is_free(const Place& place) noexcept;
-  Audit audit_node(NodeId node) noexcept;
-  Audit audit_stretch(const Stretch& stretch, NodeId node, Sums& sums) noexcept;
+  bool is_free(const Place& place) noexcept QUARRY_REQUIRES(lock_);
+  Audit audit_node(NodeId node) noexcept QUARRY_REQUIRES(lock_);
+  Audit audit_stretch(const Stretch& stretch, NodeId node, Sums& sums) noexcept QUARRY_REQUIRES(lock_);
   Law audit_slab(Pfn slab, NodeId node) noexcept;
   const void* first_live() noexcept;
 
   P* pages_;
+  [[no_unique_address]] Lock lock_;  // guards the lists, and the free objects and counts of all slabs
   KmemCache* records_;  // where the records of further stretches come from; null: from the slabs themselves
   Packing packing_;
   Divider divider_;
   Constructor constructor_;
   TextView name_;
   KmemCache* next_ = nullptr;  // SlabAllocator's list of all caches
-  std::uint64_t failures_ = 0;
+  std::uint64_t failures_ QUARRY_GUARDED_BY(lock_) = 0;
   std::uint32_t nodes_;  // entries of table(): the highest node id and one
   std::uint16_t id_;
   Memory memory_;

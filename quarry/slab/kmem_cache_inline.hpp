@@ -46,20 +46,20 @@ NodeLists* KmemCache<P>::other_partial(NodeId node, std::uint64_t above) noexcep
 template <PageSource P>
 Result<void*> KmemCache<P>::alloc_slowly(const Where& where) noexcept {
   NodeLists* const local = lists(where.node);
-  if (local != nullptr && local->partial != 0) return take(*local, local->first_partial());
   const bool anywhere = where.placement == buddy::Placement::nearest;
-  if (anywhere) {
-    NodeLists* const rich = other_partial(where.node, packing_.min_partial);
+  {
+    const Hold hold{pages_->cores(), lock_};
+    if (local != nullptr && local->partial != 0) return take(*local, local->first_partial());
+    NodeLists* const rich = anywhere ? other_partial(where.node, packing_.min_partial) : nullptr;
     if (rich != nullptr) return take(*rich, rich->first_partial());
   }
-  const Result<Pfn> slab = add_slab(where);
-  if (slab) return take(lists_of(slab.value()), slab.value());
-  if (anywhere) {
-    NodeLists* const any = other_partial(where.node, 0);
-    if (any != nullptr) return take(*any, any->first_partial());
-  }
+  const Result<void*> object = take_from_new(where);
+  if (object) return object;
+  const Hold hold{pages_->cores(), lock_};
+  NodeLists* const any = anywhere ? other_partial(where.node, 0) : nullptr;
+  if (any != nullptr) return take(*any, any->first_partial());
   ++failures_;
-  return slab.error();
+  return object;
 }
 
 // A block of the cache's order or, when there is none, of the least that holds an object.
@@ -77,36 +77,51 @@ Result<Pfn> KmemCache<P>::take_pages(const Where& where) noexcept {
   return pages_->alloc_pages(packing_.small_order, request);
 }
 
+// An object of a slab that is made for it.
 template <PageSource P>
-Result<Pfn> KmemCache<P>::add_slab(const Where& where) noexcept {
+Result<void*> KmemCache<P>::take_from_new(const Where& where) noexcept {
   const Result<Pfn> block = take_pages(where);
-  if (!block) return block;
+  if (!block) return block.error();
   const Pfn slab = block.value();
   const Order order = pages_->find(slab)->order();
-  const NodeId node = pages_->node_of(slab);
-  NodeLists* const home = lists(node);
+  NodeLists* const home = lists(pages_->node_of(slab));
   const bool is_mapped = pages_->map(PfnRange{slab, slab + order.pages()}) != nullptr;
-  Result<Done> ready = Done{};
-  if (home == nullptr || !is_mapped)
-    ready = Error::out_of_range;
-  else if (records_ != nullptr && !home->has_record_for(slab))
-    ready = make_record(*home, node, where);
-  if (!ready) {
+  if (home == nullptr || !is_mapped) {
     check(static_cast<bool>(pages_->free_pages(slab, order)), "a fresh block was not taken back");
-    return ready.error();
+    return Error::out_of_range;
   }
   fill(slab);
-  enlist(*home, slab);
-  return slab;
+  const Result<void*> object = take_enlisted(*home, slab, where);
+  if (!object) drop_pages(slab);
+  return object;
 }
 
+// Puts a filled slab on the lists, and takes its first object. Where its stretch has no record yet, one is made first, with
+// nothing held; another core may have been faster.
+//
 // Errors    no_memory, out_of_range: as alloc(). Nothing changed.
 template <PageSource P>
-Result<Done> KmemCache<P>::make_record(NodeLists& home, NodeId node, const Where& where) noexcept {
-  const Result<void*> memory = records_->alloc({.node = node, .urgency = where.urgency});
-  if (!memory) return memory.error();
-  home.add_record(*::new (memory.value()) Stretch{});
-  return Done{};
+Result<void*> KmemCache<P>::take_enlisted(NodeLists& home, Pfn slab, const Where& where) noexcept {
+  void* record = nullptr;
+  for (;;) {
+    {
+      const Hold hold{pages_->cores(), lock_};
+      if (record != nullptr && !home.has_record_for(slab)) {
+        home.add_record(*::new (record) Stretch{});
+        record = nullptr;
+      }
+      if (records_ == nullptr || home.has_record_for(slab)) {
+        enlist(home, slab);
+        void* const object = take(home, slab);
+        if (record == nullptr) return object;
+        check(static_cast<bool>(records_->free(record)), "a record that was not there");
+        return object;
+      }
+    }
+    const Result<void*> memory = records_->alloc({.node = pages_->node_of(slab), .urgency = where.urgency});
+    if (!memory) return memory.error();
+    record = memory.value();
+  }
 }
 
 // Puts a filled slab on its node's books and lists. In "kmem_cache_node" the record of a stretch is the first object
@@ -196,6 +211,7 @@ template <PageSource P>
 ObjectState KmemCache<P>::state_of(const void* object) noexcept {
   const Place place = place_of(object);
   if (place.state != ObjectState::live) return place.state;
+  const Hold hold{pages_->cores(), lock_};
   return is_free(place) ? ObjectState::free : ObjectState::live;
 }
 
@@ -210,6 +226,7 @@ Result<Done> KmemCache<P>::free(void* object) noexcept {
     case ObjectState::other_cache:
     case ObjectState::free: return Error::wrong_owner;
   }
+  const Hold hold{pages_->cores(), lock_};
   if (is_free(place)) return Error::wrong_owner;
 
   page::Descriptor& head = *place.head;
@@ -236,7 +253,8 @@ std::uint64_t KmemCache<P>::shrink() noexcept {
   for (std::size_t i = 0; i < nodes_; ++i) {
     NodeLists* const node = table()[i];
     if (node == nullptr) continue;
-    node->for_each_partial(*pages_, [&](Pfn slab, const page::Descriptor& head) {
+    const Hold hold{pages_->cores(), lock_};
+    node->for_each_partial(*pages_, [&](Pfn slab, const page::Descriptor& head) QUARRY_UNLOCKED {
       if (head.objects_in_use() != 0) return;
       node->unlink(*pages_, slab);
       give_back(*node, slab);

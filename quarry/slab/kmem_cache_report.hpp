@@ -7,6 +7,7 @@ namespace quarry::slab {
 
 template <PageSource P>
 CacheStats KmemCache<P>::stats() noexcept {
+  const Hold hold{pages_->cores(), lock_};
   CacheStats s{.name = name_,
                .object_size = packing_.object_size,
                .size = packing_.size,
@@ -100,6 +101,7 @@ template <PageSource P>
 Audit KmemCache<P>::audit() noexcept {
   for (std::size_t i = 0; i < nodes_; ++i) {
     if (table()[i] == nullptr) continue;
+    const Hold hold{pages_->cores(), lock_};
     const Audit found = audit_node(static_cast<NodeId>(i));
     if (!found.holds()) return found;
   }
@@ -113,7 +115,8 @@ const void* KmemCache<P>::first_live() noexcept {
     NodeLists* const node = table()[i];
     if (node == nullptr) continue;
     const void* found = nullptr;
-    node->for_each_partial(*pages_, [&](Pfn slab, page::Descriptor& head) {
+    const Hold hold{pages_->cores(), lock_};
+    node->for_each_partial(*pages_, [&](Pfn slab, page::Descriptor& head) QUARRY_UNLOCKED {
       if (found != nullptr || head.objects_in_use() == 0) return;
       Place place{.state = ObjectState::live, .slab = slab, .head = &head, .index = 0};
       while (is_free(place)) ++place.index;

@@ -10,6 +10,7 @@
 #include "quarry/base/result.hpp"
 #include "quarry/buddy/request.hpp"
 #include "quarry/page/descriptor.hpp"
+#include "quarry/port/one_core.hpp"
 #include "quarry/zones/zones.hpp"
 
 namespace quarry::slab {
@@ -24,6 +25,7 @@ namespace quarry::slab {
 //   nodes()                         the online nodes, by id, with their spans and fallback orders
 //   map(pages)                      the memory of the frames, in one piece; null where it is not mapped
 //   pfn_of(pointer)                 the frame that map() shows there. Errors: out_of_range
+//   Cores, cores()                  the cores that call (quarry/port/platform.hpp); pages are asked for with nothing held
 //
 // Law: a frame that is not the first of its block has a descriptor of state `nothing` (page/descriptor.hpp).
 // Law: map() gives the same answer for as long as the block is allocated.
@@ -38,7 +40,26 @@ concept PageSource =
       { p.nodes() } noexcept -> std::convertible_to<std::span<const zones::Node>>;
       { p.map(PfnRange{}) } noexcept -> std::same_as<std::byte*>;
       { p.pfn_of(pointer) } noexcept -> std::same_as<Result<Pfn>>;
+      { p.cores() } noexcept -> std::same_as<const typename P::Cores&>;
+      requires port::Cores<typename P::Cores>;
     };
+
+// Holds what a cache guards, on a core that does nothing else meanwhile.
+template <class Cores>
+class QUARRY_SCOPED_LOCK CoreHold {
+ public:
+  using Lock = typename Cores::Lock;
+  CoreHold(const Cores& cores, Lock& lock) noexcept QUARRY_ACQUIRES(lock) : guard_{cores}, lock_{lock} {
+    lock.acquire();
+  }
+  ~CoreHold() QUARRY_RELEASES() { lock_.release(); }
+  CoreHold(const CoreHold&) = delete;
+  CoreHold& operator=(const CoreHold&) = delete;
+
+ private:
+  [[no_unique_address]] typename Cores::Guard guard_;
+  Lock& lock_;
+};
 
 // Where an object or a block should lie, and how hard to try.
 struct Where {

@@ -12,6 +12,7 @@
 
 namespace quarry::slab {
 
+// Making and unmaking caches is for one core at a time; all else for any.
 template <PageSource P>
 class SlabAllocator {
  public:
@@ -80,7 +81,7 @@ class SlabAllocator {
   Result<Packing> packing_for(const CacheSpec& spec) const noexcept;
   Result<Done> boot_caches() noexcept;
   Result<Pfn> boot_slab(const CacheSpec& spec, const Packing& packing) noexcept;
-  Result<Done> boot_lists() noexcept;
+  Result<Done> boot_lists() noexcept QUARRY_UNLOCKED;  // nobody else is there yet
   Result<Done> add_lists(Cache& cache) noexcept;
   void drop_lists(Cache& cache) noexcept;
   void dissolve() noexcept;

@@ -70,7 +70,7 @@ Result<Done> SlabAllocator<P>::boot_caches() noexcept {
 }
 
 template <PageSource P>
-Result<Done> SlabAllocator<P>::boot_lists() noexcept {
+Result<Done> SlabAllocator<P>::boot_lists() noexcept QUARRY_UNLOCKED {
   // kmem_cache_node: on each node a slab of that node holds the lists of that node.
   const Packing& packing = lists_->packing();
   bool any = false;

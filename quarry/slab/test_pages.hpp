@@ -33,6 +33,8 @@ inline constexpr unsigned kNodeRuns = kNodeFrames / kRunFrames;
 class TestPages {
  public:
   static constexpr Geometry kGeometry = k4KSparse;
+  using Cores = port::OneCore;
+  const Cores& cores() const noexcept { return cores_; }
   struct alignas(1 << 16) Memory {
     std::array<std::byte, kFrames * kPage> bytes;
   };
@@ -110,6 +112,7 @@ class TestPages {
   const buddy::Request& last_request() const noexcept { return last_request_; }
 
  private:
+  [[no_unique_address]] Cores cores_;
   static constexpr unsigned kFarShift = 31;
 
   Pfn run_start(std::uint64_t run) const noexcept { return kFirstFrame + PageCount{run << run_shift_}; }

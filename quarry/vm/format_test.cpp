@@ -100,6 +100,24 @@ TEST(levels_and_indices_follow_from_the_format) {
   expect_equal(Shape<ArmLpae>::index(0xc000'0000, 2), 3u);
 }
 
+template <class F>
+constexpr std::uint64_t largest_page() {
+  return Shape<F>::span(F::kHighestLeaf);
+}
+
+TEST(the_largest_pages_are_the_manuals) {
+  constexpr std::uint64_t mega = 1 << 20, giga = 1 << 30;
+  expect_equal(largest_page<X86_64<4>>(), giga);
+  expect_equal(largest_page<X86_64<5>>(), giga);
+  expect_equal(largest_page<ArmLpae>(), giga);
+  expect_equal(largest_page<Arm64<48, Half::upper>>(), giga);
+  expect_equal(largest_page<Arm64<48, Half::upper, 14>>(), 32 * mega);
+  expect_equal(largest_page<Arm64<48, Half::upper, 16>>(), 512 * mega);
+  expect_equal(largest_page<Riscv64<39>>(), giga);
+  expect_equal(largest_page<Riscv64<48>>(), 512 * giga);
+  expect_equal(largest_page<Riscv64<57>>(), 256 * 1024 * giga);
+}
+
 TEST(addresses_are_of_a_tree_by_their_upper_bits) {
   expect(X86_64<4>::translates(VirtAddr{0x7fff'ffff'ffff}));
   expect(!X86_64<4>::translates(VirtAddr{0x8000'0000'0000}));

@@ -33,10 +33,8 @@ struct X86_64 {
   static constexpr bool is_leaf(std::uint64_t entry, unsigned level) noexcept {
     return level == 0 || (entry & kLarge) != 0;
   }
-  static constexpr PhysAddr address_in(std::uint64_t entry, unsigned level) noexcept {
-    // Bit 12 of a large page's entry is a memory type's.
-    const std::uint64_t type = level != 0 && is_leaf(entry, level) ? std::uint64_t{1} << 12 : 0;
-    return PhysAddr{entry & kAddress & ~type};
+  static constexpr PhysAddr address_in(std::uint64_t entry, unsigned) noexcept {
+    return PhysAddr{entry & kAddress};
   }
   // Leaves alone decide what is allowed.
   static constexpr std::uint64_t table_at(PhysAddr at) noexcept {

@@ -164,6 +164,9 @@ TEST(addresses_that_nobody_translates_are_refused) {
   expect_equal(error_of(kHigh, phys(std::uint64_t{1} << 40, kPage)), Error::out_of_range);
   expect_equal(error_of(kHigh, phys((std::uint64_t{1} << 40) - kPage, 2 * kPage)), Error::out_of_range);
   expect_equal(tree.lookup(VirtAddr{0x8000'0000'0000}).error(), Error::out_of_range);
+  // Both ends are translated, what lies between them is not.
+  const VirtRange hole{VirtAddr{0x7fff'ffff'f000}, VirtAddr{0xffff'8000'0000'1000}};
+  expect_equal(tree.unmap(hole).error(), Error::out_of_range);
   expect_equal(tree.tables(), 1u);
   expect(bool{tree.map(VirtAddr{0x7fff'ffff'f000}, phys((std::uint64_t{1} << 40) - kPage, kPage), kData)});
 }

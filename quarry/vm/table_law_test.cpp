@@ -7,7 +7,6 @@ namespace {
 constinit TestFrames memory{};
 
 using Tree = PageTable<X86_64<4>, TestMap>;
-constexpr std::uint64_t kPresent = 1, kLarge = 1u << 7;
 
 // A page and a gigabyte, then one word that somebody wrote over.
 //

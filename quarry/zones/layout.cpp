@@ -224,6 +224,17 @@ PfnRange part_of(const Layout& layout, const Zone& zone, const NodeRange& range,
   return part.begin() < movable.start ? PfnRange{part.begin(), movable.start} : PfnRange{};
 }
 
+std::span<const NodeRange> ranges_from(const Layout& layout, Pfn page) noexcept {
+  std::size_t first = 0, count = layout.node_ranges.size();
+  while (count != 0) {
+    const std::size_t half = count >> 1;
+    const bool is_below = layout.node_ranges[first + half].span.end() <= page;
+    first += is_below ? half + 1 : 0;
+    count = is_below ? count - half - 1 : half;
+  }
+  return layout.node_ranges.subspan(first);
+}
+
 CountedPages counted_pages(const Layout& layout, const Geometry& geometry, Bytes descriptor,
                            PageCount dma_reserve) noexcept {
   const unsigned shift = geometry.page_size().shift();

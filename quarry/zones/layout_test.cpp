@@ -172,6 +172,22 @@ TEST(the_audit_sees_a_broken_layout) {
   expect(audit(layout) != nullptr);
 }
 
+TEST(the_runs_above_a_page_begin_with_the_one_that_has_it) {
+  const early::Region memory[] = {region(kM, kG, 0), region(2 * kG, 3 * kG, 1), region(3 * kG, 4 * kG, 0)};
+  const TestLayout test{memory, 2};
+  const Layout& layout = test.made.value();
+  const auto first = [&](std::uint64_t at) {
+    const auto ranges = ranges_from(layout, Pfn{at >> 12});
+    return ranges.empty() ? std::uint64_t{0} : ranges[0].span.begin().raw << 12;
+  };
+  expect_equal(first(0), kM);
+  expect_equal(first(kG - 4096), kM);
+  expect_equal(first(kG), 2 * kG);
+  expect_equal(first(3 * kG - 4096), 2 * kG);
+  expect_equal(first(3 * kG), 3 * kG);
+  expect(ranges_from(layout, Pfn{4 * kG >> 12}).empty());
+}
+
 // With kernelcore=mirror, Movable lies over Normal; each range above 4G is one zone's all the same.
 TEST(where_movable_lies_over_normal_mirrored_ranges_are_normals) {
   const early::Region memory[] = {region(kM, kG, 0), region(4 * kG, 5 * kG, 0, early::Flags::mirror),

@@ -91,4 +91,9 @@ struct Layout {
 // Source    Linux 6.1, "overlap_memmap_init" (behaviour).
 PfnRange part_of(const Layout& layout, const Zone& zone, const NodeRange& range, PfnRange pages) noexcept;
 
+// The runs of memory that end above `page`, ascending.
+//
+// Cost      O(log n) in runs.
+std::span<const NodeRange> ranges_from(const Layout& layout, Pfn page) noexcept;
+
 }  // namespace quarry::zones

@@ -19,6 +19,7 @@ DEFINES = " ".join(f"-D{name}=__FILE__" for name in
                    re.findall(r'"(QUARRY_[A-Z_]+)=', pathlib.Path("cmake/tests.cmake").read_text()))
 MACHINES = ("x86_64", "aarch64", "arm", "riscv64")
 COMPILERS = ("gcc", "clang")
+KERNELS = ("x86_64", "aarch64")  # what the reference kernel runs on
 TIDIED = (*sources.BARE, *sources.HOSTED, "tests")
 
 RULES = f"""
@@ -76,9 +77,11 @@ def tidy(target, at_once, with_tests):
     yield f"build {target}: phony {' '.join(stamps)}"
 
 
-def headers(target, command, folders):
+def headers(target, command, folders, without="nothing"):
     stamps = []
     for path in sources.files(".hpp", folders=folders):
+        if without in path:
+            continue
         stamps.append(f"{OUT}/{target}/{name_of(path)}")
         yield f"build {stamps[-1]}: headers {path}\n  compile = {command}"
     yield f"build {target}: phony {' '.join(stamps)}"
@@ -117,6 +120,10 @@ def write():
         for machine in MACHINES:
             if command := bare_command(compiler, machine):
                 lines += headers(f"headers-{compiler}-{machine}", command, sources.BARE)
+                if machine in KERNELS:
+                    other = next(kernel for kernel in KERNELS if kernel != machine)
+                    lines += headers(f"headers-kernel-{compiler}-{machine}", f"{command} -Ikernel/{machine}", ("kernel",),
+                                     without=f"kernel/{other}/")
                 # Tests are large, and alike on all machines: at -O2 on one.
                 lines += bare(f"bare-{compiler}-{machine}", f"{command} -O2", machine, 8, machine == "x86_64")
                 lines += bare(f"bare0-{compiler}-{machine}", f"{command} -O0", machine, 1, True)

@@ -19,7 +19,8 @@ def is_hosted(path):
 
 def bare_library():
     """The library, the shell on top of it, and the examples that show it in a kernel."""
-    return [path for path in files(".cpp", folders=(*BARE, "examples")) if not re.search(r"_(test|fuzz|bench)\.", path)]
+    return [path for path in files(".cpp", folders=(*BARE, "examples"))
+            if not re.search(r"_(test|fuzz|bench)\.|^examples/kernel_", path)]  # a kernel's is for one machine
 
 
 def bare_tests():

@@ -138,8 +138,10 @@ def kernel_steps():
     """The reference kernel: built, booted in QEMU, compared with the boots of Linux on the same machines."""
     for arch, emulator in KERNELS.items():
         tools = (emulator, f"{arch}-linux-gnu-g++")
-        yield Step(f"build-kernel-{arch}", "the reference kernel, without and with unit tests",
-                   build(f"kernel-{arch}", "kernel", "kernel-tests"), cores=WHOLE, tools=tools)
+        yield Step(f"build-kernel-{arch}", "the reference kernel without and with unit tests, and the least one",
+                   build(f"kernel-{arch}", "all"), cores=WHOLE, tools=tools)
+        yield Step(f"headers-kernel-{arch}", "each header of it alone, clang++", lint(f"headers-kernel-clang-{arch}"), cores=WHOLE,
+                   tools=("clang++",))
         yield Step(f"kernel-{arch}", "it boots in QEMU, its tests pass, and it says where it dies",
                    command("tests/kernel_run.py", arch), (f"build-kernel-{arch}",), counts=True, tools=tools)
         yield Step(f"kernel-agreement-{arch}", "its zones are those of Linux and of the tool on the same machines",
@@ -164,7 +166,7 @@ def all_steps():
         Step("rules", "the rules above find what they forbid", command("tests/tidiness/rules"), counts=True, tools=("g++", "valgrind")),
     ]
     builds = [
-        Step("build-release", "the tool, g++ -O2", build("release", "quarry", "corpus", "early_proof", "pages_proof", "fdt_against_libfdt"), cores=WHOLE),
+        Step("build-release", "the tool, g++ -O2", build("release", "quarry", "corpus", "early_proof", "pages_proof", "pages_threads", "pages_schedules", "fdt_against_libfdt"), cores=WHOLE),
         Step("build-dev", "unit tests, g++", build("dev", "unit_tests", "must_fail"), cores=WHOLE),
         Step("build-32bit", "tests for arm, to run here", build("arm32", "unit_tests", "early_proof"), cores=WHOLE,
              tools=("arm-linux-gnueabihf-g++",)),
@@ -193,6 +195,10 @@ def all_steps():
              ("build-release",)),
         Step("pages", "the page allocator against a model: short sequences exhausted, long ones at random", pages("quick"),
              ("build-release",), counts=True),
+        Step("pages-schedules", "the page allocator: all schedules of two and three cores, two preemptions each",
+             command("build/release/pages_schedules", "2"), ("build-release",), counts=True),
+        Step("pages-threads", "the page allocator used by eight threads, stamped and checked",
+             command("build/release/pages_threads", "2", "8"), ("build-release",), counts=True),
         Step("harness", "the harness sees what is wrong", harness, ("build-dev",)),
         Step("observer-cost", "an observer that is off costs no instruction", command("tools/check_observer_cost"), ("build-release",),
              tools=("valgrind",)),
@@ -209,12 +215,14 @@ def all_steps():
     tests += kernel_steps()
     long = [
         Step("build-model", "model tests, g++", build("dev", "model_tests"), cores=WHOLE),
-        Step("build-tsan", "tests, clang++ with TSan", build("tsan", "unit_tests", "model_tests"), cores=WHOLE),
+        Step("build-tsan", "tests, clang++ with TSan", build("tsan", "unit_tests", "model_tests", "pages_threads"), cores=WHOLE),
         Step("build-fuzz", "fuzzers, -O2", build("fuzz", "fuzzers"), cores=WHOLE),
         Step("build-freestanding", "the preset for bare machines", build("freestanding", "all"), cores=WHOLE),
         Step("model-dev", "model and agreement tests, g++", model("dev"), ("build-model",), counts=True),
         Step("unit-tsan", "unit tests, clang++, TSan", unit("tsan"), ("build-tsan",), counts=True),
         Step("model-tsan", "model tests, clang++, TSan", model("tsan", timeout=3600), ("build-tsan",), counts=True),
+        Step("pages-tsan", "the page allocator used by eight threads for two minutes, TSan",
+             lambda job: job.run(*fixed_addresses(), "build/tsan/pages_threads", "60", "8") and None, ("build-tsan",), counts=True),
         Step("soak", "model tests, twenty times as many cases",
              model("dev", {"RC_PARAMS": "max_success=2000", "QUARRY_SOAK": "1"}, 3600), ("build-model",), counts=True),
     ]

@@ -1,4 +1,4 @@
-// quarry/base/test_geometries.hpp: the same test on several geometries.
+// tests/geometry_tests.hpp: the same test on several geometries.
 #pragma once
 
 #include "quarry/base/geometries.hpp"

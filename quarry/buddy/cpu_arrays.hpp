@@ -1,0 +1,126 @@
+// quarry/buddy/cpu_arrays.hpp: blocks of one zone that one core keeps at hand, as stacks of frame numbers.
+//
+//   order 0, unmovable    | b | b | b | b |   |   |   |   |
+//                           oldest      ^ top: pushed and popped here
+//   refill: a batch into an empty stack           too many: a batch from the oldest end
+//
+// The same lists as CpuLists has, without links: a push or pop touches one entry and the block's own descriptor. An entry knows
+// both names of its block, so that nothing is looked up when it is handed out. Zeroed memory is a set of empty stacks. The
+// blocks are in no free count: they are on their way.
+#pragma once
+
+#include "quarry/buddy/cpu_limits.hpp"
+#include "quarry/buddy/cpu_list_names.hpp"
+#include "quarry/page/memory_map.hpp"
+
+namespace quarry::buddy {
+
+template <Geometry G, class Memory = page::MemoryMap<G>>
+class alignas(64) CpuArrays : public CpuListNames<G> {
+  using Names = CpuListNames<G>;
+
+ public:
+  using Map = Memory;
+  using Descriptor = typename Map::Descriptor;
+  static constexpr bool kAreArrays = true;
+
+  // How many blocks a list has room for.
+  static constexpr unsigned room_of(Order order) noexcept {
+    return order.raw() < Names::kSmallOrders ? kMostRoom >> order.raw() : kWholeRoom;
+  }
+  static constexpr unsigned kMostRoom = G.max_order_ < 6 ? 1u << G.max_order_ : 64;
+  struct Entry {
+    Pfn page;
+    Descriptor* head;
+  };
+
+  std::uint64_t pages() const noexcept {
+    std::uint64_t sum = 0;
+    for (unsigned list = 0; list < Names::kLists; ++list)
+      sum += std::uint64_t{blocks(list)} << Names::order_of(list).raw();
+    return sum;
+  }
+  bool is_empty(unsigned list) const noexcept { return blocks(list) == 0; }
+  [[gnu::always_inline]] std::uint32_t blocks(unsigned list) const noexcept {
+    return static_cast<std::uint16_t>(words_[list].load()) / kStep;
+  }
+
+  // The limit of a list that is to have so many blocks at most, for push().
+  static constexpr std::uint32_t limit_of(std::uint32_t blocks) noexcept { return blocks * kStep; }
+  // The descriptor is the caller's to write, here and below. Where a list is at the limit `most`, nothing is done, and
+  // false returned. This is how a free is counted; put() is how a batch comes, for which there is room.
+  [[gnu::always_inline]] bool push(Entry block, std::size_t list, Order order, std::uint32_t most) noexcept {
+    const std::uint64_t word = words_[list];
+    const std::size_t top = word & 0xffff;
+    if (top >= most) [[unlikely]]
+      return false;
+    *entry_at(list, order, top) = block;
+    words_[list] = word + kOneFree + kStep;
+    return true;
+  }
+  void put(Entry block, unsigned list, Order order) noexcept {
+    entries_[start_of(list, order) + blocks(list)] = block;
+    words_[list] += kStep;
+    ++put_;
+  }
+  // None where the list is empty.
+  [[gnu::always_inline]] const Entry* pop(std::size_t list, Order order) noexcept {
+    const std::uint64_t word = words_[list];
+    const std::size_t top = word & 0xffff;
+    if (top == 0) [[unlikely]]
+      return nullptr;
+    words_[list] = word - kStep;
+    return entry_at(list, order, top) - 1;
+  }
+  // The oldest first.
+  std::span<const Entry> entries(unsigned list) const noexcept {
+    return {entries_ + start_of(list, Names::order_of(list)), blocks(list)};
+  }
+  void drop_oldest(unsigned list, std::uint32_t count) noexcept {
+    Entry* const first = entries_ + start_of(list, Names::order_of(list));
+    words_[list] -= std::uint64_t{count} * kStep;
+    dropped_ += count;
+    for (std::uint32_t i = 0; i < blocks(list); ++i) first[i] = first[i + count];
+  }
+
+  CpuEvents events() const noexcept {
+    CpuEvents sum{.refills = refills, .spills = spills};
+    std::uint64_t there = 0;
+    for (unsigned list = 0; list < Names::kLists; ++list) {
+      sum.frees += words_[list] >> 16;
+      there += blocks(list);
+    }
+    sum.allocs = put_ + sum.frees - dropped_ - there;
+    return sum;
+  }
+  Shared<std::uint64_t> refills, spills;
+
+ private:
+  friend class Saboteur;
+  static constexpr unsigned kWholeRoom = 4;
+  static constexpr std::uint64_t kOneFree = 1u << 16;
+  static constexpr unsigned kStep = sizeof(Entry);
+  static constexpr unsigned kSmallRoom =
+      page::kOrdinaryTypes * (2 * kMostRoom - 2 * (kMostRoom >> Names::kSmallOrders));
+  // Orders one after the other, in each the types.
+  [[gnu::always_inline]] static constexpr std::size_t start_of(std::size_t list, Order order) noexcept {
+    constexpr unsigned types = page::kOrdinaryTypes;
+    if (order.raw() >= Names::kSmallOrders)
+      return kSmallRoom + (list - types * Names::kSmallOrders) * kWholeRoom;
+    const std::size_t room = kMostRoom >> order.raw();
+    return types * (2 * kMostRoom - 2 * room) + (list - types * order.raw()) * room;
+  }
+
+  // The entry `top` bytes above a list's lowest.
+  [[gnu::always_inline]] Entry* entry_at(std::size_t list, Order order, std::size_t top) noexcept {
+    return reinterpret_cast<Entry*>(reinterpret_cast<std::byte*>(entries_ + start_of(list, order)) + top);
+  }
+
+  // Of each list: in the low 16 bits where its top is, in bytes above its lowest entry; above them how many blocks were ever
+  // pushed: one write does for both.
+  Shared<std::uint64_t> words_[Names::kLists];
+  Shared<std::uint64_t> put_, dropped_;  // blocks that came from the zone and went back there
+  Entry entries_[kSmallRoom + 2 * kWholeRoom];
+};
+
+}  // namespace quarry::buddy

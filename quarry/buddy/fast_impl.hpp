@@ -1,0 +1,95 @@
+// quarry/buddy/fast_impl.hpp: bodies of PageAllocator: the way most requests and frees go, in line where they are made.
+//
+//   request --> nearest zone of its node --> above its low mark? --> top of this core's stack
+//   free    --> descriptor: in use, alone?  --> room on this core's stack? --> push
+//
+// Everything else, and every doubt, takes the long way, which begins anew. With a constant order and request a pair is some
+// 60 instructions; guards are the platform's.
+#pragma once
+
+#include "quarry/buddy/page_allocator.hpp"
+
+namespace quarry::buddy {
+
+template <Geometry G, class W, class Policy, port::Cores C>
+inline Result<Pfn> PageAllocator<G, W, Policy, C>::alloc_pages(Order order, const Request& request) noexcept {
+  if constexpr (Lists::kAreArrays) {
+    Pfn page;
+    if (take_at_hand(order, request, page)) [[likely]]
+      return page;
+  }
+  return alloc_slowly(order, pack(request));
+}
+
+template <Geometry G, class W, class Policy, port::Cores C>
+inline Result<Done> PageAllocator<G, W, Policy, C>::free_pages(Pfn page, Order order) noexcept {
+  if constexpr (Lists::kAreArrays)
+    if (keep_at_hand(page, order)) [[likely]]
+      return Done{};
+  return free_slowly(page, order);
+}
+
+// The low mark is looked at for every block, as one that a core has at hand may be the last above it.
+template <Geometry G, class W, class Policy, port::Cores C>
+inline bool PageAllocator<G, W, Policy, C>::take_at_hand([[maybe_unused]] Order order,
+                                                         [[maybe_unused]] const Request& request,
+                                                         [[maybe_unused]] Pfn& page) noexcept {
+  if constexpr (Lists::kAreArrays) {
+    if (!Lists::keeps(order) || request.placement != Placement::nearest || !page::is_ordinary(request.type))
+      return false;
+    const auto highest = static_cast<std::size_t>(request.highest);
+    const Nearest* near = &first_nearest_[highest];
+    if (request.node != NodeId::first) {
+      const std::size_t at = static_cast<std::size_t>(request.node) * zones::kZoneTypes + highest;
+      if (at >= nearest_.size()) [[unlikely]]
+        return false;
+      near = &nearest_[at];
+    }
+    const Nearest& from = *near;
+    const ZoneState& zone = *from.zone;
+    const std::uint64_t least = zone.comfortable[highest][request.type == MigrateType::movable ? 1 : 0];
+    if (zone.free < least + order.pages().raw) [[unlikely]]
+      return false;
+    const Guard guard{cores_};
+    const auto* const block =
+        from.lists[guard.core()].pop(Lists::list_of(order, std::size_t{page::index_of(request.type)}), order);
+    if (block == nullptr) [[unlikely]]
+      return false;
+    page = block->page;
+    block->head->become_allocated(from.in_use, order, request.type);
+    observer_.allocated(page, order, request.type);
+    return true;
+  }
+  return false;
+}
+
+template <Geometry G, class W, class Policy, port::Cores C>
+inline bool PageAllocator<G, W, Policy, C>::keep_at_hand([[maybe_unused]] Pfn page,
+                                                         [[maybe_unused]] Order order) noexcept {
+  if constexpr (Lists::kAreArrays) {
+    if (!Lists::keeps(order)) return false;
+    const std::uint64_t in_main = page.raw - main_run_.begin;
+    Descriptor* head = main_run_.first + in_main;
+    if (in_main >= main_run_.pages) [[unlikely]] {
+      head = map_->find(page);
+      if (head == nullptr || homes_ == nullptr) return false;
+    }
+    const auto tag = head->tag();
+    if (!head->is_sole(tag, order)) [[unlikely]]
+      return false;
+    const auto& home = *reinterpret_cast<const Nearest*>(reinterpret_cast<const std::byte*>(homes_) +
+                                                         tag.template part_times<sizeof(Nearest)>());
+    const Guard guard{cores_};
+    // Under the guard: whoever isolates pageblocks sets this to none and then has every core drained.
+    const std::uint32_t most = home.zone->keep[Lists::slot_of(order)];
+    if (!home.lists[guard.core()].push({page, head}, Lists::list_of(order, tag.index_of_list()), order, most))
+        [[unlikely]]
+      return false;
+    head->rest_on_core(tag);
+    observer_.freed(page, order);
+    return true;
+  }
+  return false;
+}
+
+}  // namespace quarry::buddy
