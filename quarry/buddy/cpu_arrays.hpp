@@ -48,7 +48,8 @@ class alignas(64) CpuArrays : public CpuListNames<G> {
   // The limit of a list that is to have so many blocks at most, for push().
   static constexpr std::uint32_t limit_of(std::uint32_t blocks) noexcept { return blocks * kStep; }
   // The descriptor is the caller's to write, here and below. Where a list is at the limit `most`, nothing is done, and
-  // false returned. This is how a free is counted; put() is how a batch comes, for which there is room.
+  // false returned. This is how a free is counted; grow() makes room for a
+  // batch, which the caller writes, the top last.
   [[gnu::always_inline]] bool push(Entry block, std::size_t list, Order order, std::uint32_t most) noexcept {
     const std::uint64_t word = words_[list];
     const std::size_t top = word & 0xffff;
@@ -58,10 +59,11 @@ class alignas(64) CpuArrays : public CpuListNames<G> {
     words_[list] = word + kOneFree + kStep;
     return true;
   }
-  void put(Entry block, unsigned list, Order order) noexcept {
-    entries_[start_of(list, order) + blocks(list)] = block;
-    words_[list] += kStep;
-    ++put_;
+  Entry* grow(unsigned list, Order order, std::uint32_t count) noexcept {
+    Entry* const first = entries_ + start_of(list, order) + blocks(list);
+    words_[list] += std::uint64_t{count} * kStep;
+    put_ += count;
+    return first;
   }
   // None where the list is empty.
   [[gnu::always_inline]] const Entry* pop(std::size_t list, Order order) noexcept {

@@ -160,10 +160,12 @@ void PageAllocator<G, W, Policy, C>::refill(ZoneState& zone, Lists& lists, const
   if constexpr (Lists::kAreArrays) {
     Pfn pages[Lists::kMostRoom];
     if (wanted > Lists::room_of(search.order)) wanted = Lists::room_of(search.order);
-    for (std::uint32_t left = take_batch(zone, search, {pages, wanted}); left != 0; --left) {
+    const std::uint32_t count = take_batch(zone, search, {pages, wanted});
+    typename Lists::Entry* next = lists.grow(list, search.order, count);
+    for (std::uint32_t left = count; left != 0; --left) {
       Descriptor& head = map_->at(pages[left - 1]);
       head.rest_on_core();
-      lists.put({pages[left - 1], &head}, list, search.order);
+      *next++ = {pages[left - 1], &head};
     }
   } else {
     for (; wanted != 0; --wanted) {
@@ -269,7 +271,10 @@ void PageAllocator<G, W, Policy, C>::spill_list(ZoneState& zone, Lists& lists, u
     const std::uint64_t wanted = (left + order.pages().raw - 1) >> order.raw();
     const auto all = lists.entries(list);
     const auto oldest = wanted < all.size() ? all.first(wanted) : all;
-    for (const auto& block : oldest) give_back(zone, *block.head, block.page, order, Place::fitting);
+    if (order == Order{0})
+      give_singles(zone, oldest);
+    else
+      for (const auto& block : oldest) give_back(zone, *block.head, block.page, order, Place::fitting);
     const auto count = static_cast<std::uint32_t>(oldest.size());
     lists.drop_oldest(list, count);
     subtract(std::uint64_t{count} << order.raw());
@@ -278,6 +283,27 @@ void PageAllocator<G, W, Policy, C>::spill_list(ZoneState& zone, Lists& lists, u
       const Pfn page = lists.pop_back(*map_, list);
       give_back(zone, map_->at(page), page, order, Place::fitting);
       subtract(order.pages().raw);
+    }
+  }
+}
+
+// Single pages, those that lie together at once where the policy can.
+template <Geometry G, class W, class Policy, port::Cores C>
+void PageAllocator<G, W, Policy, C>::give_singles(
+    [[maybe_unused]] ZoneState& zone,
+    [[maybe_unused]] std::span<const typename Lists::Entry> blocks) noexcept {
+  if constexpr (Lists::kAreArrays) {
+    Pfn pages[Lists::kMostRoom];
+    for (std::size_t i = 0; i < blocks.size(); ++i) pages[i] = blocks[i].page;
+    for (std::size_t i = 0; i < blocks.size();) {
+      const MigrateType type = map_->pageblock_type(pages[i]);
+      const std::size_t count =
+          pages_of(zone).give_bulk({pages + i, blocks.size() - i}, type, observer_, zone.count.tally);
+      i += count;
+      if (type == MigrateType::isolate) [[unlikely]]
+        continue;
+      zone.free += count;
+      if (type == MigrateType::cma) zone.add_free_cma(count);
     }
   }
 }

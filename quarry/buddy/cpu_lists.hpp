@@ -22,6 +22,7 @@ class CpuLists : public CpuListNames<G> {
   using Map = Memory;
   using Descriptor = typename Map::Descriptor;
   static constexpr bool kAreArrays = false;
+  struct Entry {};  // arrays have some
 
   std::uint64_t pages() const noexcept { return pages_; }
   bool is_empty(unsigned list) const noexcept { return lists_[list].count == 0; }

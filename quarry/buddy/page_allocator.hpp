@@ -349,6 +349,8 @@ class PageAllocator {
       QUARRY_EXCLUDES(zone.lock);
   void spill_list(ZoneState& zone, Lists& lists, unsigned list, std::uint64_t& left) noexcept
       QUARRY_REQUIRES(zone.lock);
+  void give_singles(ZoneState& zone, std::span<const typename Lists::Entry> blocks) noexcept
+      QUARRY_REQUIRES(zone.lock);
   void drain_this(unsigned core) noexcept;
   void set_cpu_limits(ZoneState& zone) noexcept;
   void limit_lists(ZoneState& zone, CpuLimits limits) noexcept;
