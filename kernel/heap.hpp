@@ -19,15 +19,6 @@ class Heap {
     const Lock::Held held{slabs_};
     return system_->kmalloc().kfree(memory);
   }
-  using Cache = quarry::slab::KmemCache<System::Pages>;
-  quarry::Result<void*> alloc(Cache& cache) noexcept {
-    const Lock::Held held{slabs_};
-    return cache.alloc();
-  }
-  quarry::Result<quarry::Done> free(Cache& cache, void* object) noexcept {
-    const Lock::Held held{slabs_};
-    return cache.free(object);
-  }
   quarry::Result<void*> alloc_pages(quarry::Order order) noexcept {
     const Lock::Held held{slabs_};
     const auto first = system_->frames().alloc_pages(order, {});

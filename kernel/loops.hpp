@@ -1,7 +1,7 @@
 // kernel/loops.hpp: what allocations cost, in instructions: the loops of kernel/linux/loops.c on this kernel's allocators.
 #pragma once
 
-#include "kernel/heap.hpp"
+#include "kernel/system.hpp"
 
 namespace kernel {
 
@@ -10,6 +10,6 @@ namespace kernel {
 // The clock counts instructions only in an emulator that is told to (-icount shift=0): a loop of known length is tried first.
 //
 // Errors    no_memory: a loop did not get what it measures. bad_argument: the clock does not count instructions.
-quarry::Result<quarry::Done> run_loops(Heap& heap, quarry::TextView group) noexcept;
+quarry::Result<quarry::Done> run_loops(System& system, quarry::TextView group) noexcept;
 
 }  // namespace kernel

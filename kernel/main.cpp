@@ -130,10 +130,7 @@ void main(const BootInfo& info) noexcept {
   Verdict verdict;
   verdict.is_good = started && started.value() == arch::core_count();
   const TextView group = option_value(options, "bench=");
-  if (has_option(options, "bench") || !group.empty()) {
-    Heap heap{system};
-    arch::power_off(run_loops(heap, group) ? 0 : 1);
-  }
+  if (has_option(options, "bench") || !group.empty()) arch::power_off(run_loops(system, group) ? 0 : 1);
   if (has_option(options, "test")) {
     test_everything(early, system, verdict);
     end(verdict);
