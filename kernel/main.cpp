@@ -23,7 +23,6 @@ using quarry::TextView;
 
 namespace {
 
-
 // What a run of the kernel's own tests did; the last line says it.
 struct Verdict {
   std::uint64_t tests = 0, operations = 0, faults = 0;
