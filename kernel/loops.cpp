@@ -12,7 +12,7 @@ using quarry::Order;
 using quarry::Pfn;
 using quarry::Result;
 using quarry::TextView;
-using Cache = Heap::Cache;
+using Cache = quarry::slab::KmemCache<System::Pages>;
 
 constexpr std::uint64_t kPairs = 100'000, kLargePairs = 2000;
 constexpr std::uint64_t kSinglePages = 65'536, kLargeBlocks = 256, kObjects = 10'000;
@@ -40,22 +40,26 @@ void tell(TextView loop, std::uint64_t parameter, std::uint64_t before, std::uin
 template <class T>
 class List {
  public:
-  List(Heap& heap, std::uint64_t count) noexcept : heap_{heap} {
+  List(System& system, std::uint64_t count) noexcept : system_{system} {
     while (order_ < Order::kCeiling && (std::uint64_t{4096} << order_) < count * sizeof(T)) ++order_;
-    const auto block = heap.alloc_pages(Order{order_});
-    if (block) items_ = static_cast<T*>(block.value());
+    const auto block = system.allocator().alloc_pages(Order{order_}, {});
+    if (!block) return;
+    first_ = block.value();
+    items_ = reinterpret_cast<T*>(Platform{}.map({first_, first_ + Order{order_}.pages()}));
   }
   List(const List&) = delete;
   List& operator=(const List&) = delete;
   ~List() {
     if (items_ != nullptr)
-      quarry::check(static_cast<bool>(heap_.free_pages(items_, Order{order_})), "the list's block");
+      quarry::check(static_cast<bool>(system_.allocator().free_pages(first_, Order{order_})),
+                    "the list's block");
   }
   T* items() const noexcept { return items_; }  // null: there is no memory for it
 
  private:
-  Heap& heap_;
+  System& system_;
   unsigned order_ = 0;
+  Pfn first_;
   T* items_ = nullptr;
 };
 
@@ -81,10 +85,9 @@ class List {
 }
 
 // Many blocks out, then all of them in. The list of them is a block itself.
-[[gnu::noinline, gnu::noclone]] Result<Done> measure_many_pages(Heap& heap, Order order,
+[[gnu::noinline, gnu::noclone]] Result<Done> measure_many_pages(System& system, Order order,
                                                                 std::uint64_t blocks) noexcept {
-  System& system = heap.system();
-  const List<Pfn> list{heap, blocks};
+  const List<Pfn> list{system, blocks};
   Pfn* const held = list.items();
   if (held == nullptr) return Error::no_memory;
   std::uint64_t before = arch::ticks();
@@ -101,55 +104,58 @@ class List {
   return Done{};
 }
 
-[[gnu::noinline]] Result<Done> measure_objects(Heap& heap, Cache& cache, std::uint64_t size) noexcept {
+[[gnu::noinline]] Result<Done> measure_objects(Cache& cache, std::uint64_t size) noexcept {
   const std::uint64_t before = arch::ticks();
   for (std::uint64_t left = kPairs; left != 0; --left) {
-    const auto object = heap.alloc(cache);
+    const auto object = cache.alloc();
     if (!object) return object.error();
     barrier();
-    if (const auto done = heap.free(cache, object.value()); !done) return done;
+    if (const auto done = cache.free(object.value()); !done) return done;
   }
   tell("slab_pair", size, before, kPairs);
   return Done{};
 }
 
-[[gnu::noinline]] Result<Done> measure_many_objects(Heap& heap, Cache& cache, std::uint64_t size) noexcept {
-  const List<void*> list{heap, kObjects};
+[[gnu::noinline]] Result<Done> measure_many_objects(System& system, Cache& cache,
+                                                    std::uint64_t size) noexcept {
+  const List<void*> list{system, kObjects};
   void** const held = list.items();
   if (held == nullptr) return Error::no_memory;
   std::uint64_t before = arch::ticks();
   for (std::uint64_t i = 0; i < kObjects; ++i) {
-    const auto object = heap.alloc(cache);
+    const auto object = cache.alloc();
     if (!object) return object.error();
     held[i] = object.value();
   }
   tell("slab_bulk_alloc", size, before, kObjects);
   before = arch::ticks();
   for (std::uint64_t i = 0; i < kObjects; ++i)
-    if (const auto done = heap.free(cache, held[i]); !done) return done;
+    if (const auto done = cache.free(held[i]); !done) return done;
   tell("slab_bulk_free", size, before, kObjects);
   return Done{};
 }
 
-[[gnu::noinline, gnu::noclone]] Result<Done> measure_kmalloc(Heap& heap, std::uint64_t size) noexcept {
+[[gnu::noinline, gnu::noclone]] Result<Done> measure_kmalloc(System& system, std::uint64_t size) noexcept {
   const std::uint64_t before = arch::ticks();
   for (std::uint64_t left = kPairs; left != 0; --left) {
-    const auto memory = heap.kmalloc(size);
+    const auto memory = system.kmalloc().kmalloc(size);
     if (!memory) return memory.error();
     barrier();
-    if (const auto done = heap.kfree(memory.value()); !done) return done;
+    if (const auto done = system.kmalloc().kfree(memory.value()); !done) return done;
   }
   tell("kmalloc_pair", size, before, kPairs);
   return Done{};
 }
 
-Result<Done> measure_slab(Heap& heap, std::uint32_t size) noexcept {
-  const auto cache = heap.system().slabs().create({.name = "loops", .size = size});
+Result<Done> measure_slab(System& system, std::uint32_t size, TextView group) noexcept {
+  const auto cache = system.slabs().create({.name = "loops", .size = size});
   if (!cache) return cache.error();
-  auto done = measure_objects(heap, *cache.value(), size);
-  if (done) done = measure_many_objects(heap, *cache.value(), size);
-  if (done) done = measure_kmalloc(heap, size);
-  const auto left = heap.system().slabs().destroy(*cache.value());
+  Result<Done> done = Done{};
+  const auto wanted = [&](TextView name) { return done && (group.empty() || group == name); };
+  if (wanted("slab_pair")) done = measure_objects(*cache.value(), size);
+  if (wanted("slab_bulk")) done = measure_many_objects(system, *cache.value(), size);
+  if (wanted("kmalloc_pair")) done = measure_kmalloc(system, size);
+  const auto left = system.slabs().destroy(*cache.value());
   return !done || left ? done : left.error();
 }
 
@@ -167,21 +173,22 @@ bool clock_counts_instructions() noexcept {
 
 }  // namespace
 
-Result<Done> run_loops(Heap& heap) noexcept {
+Result<Done> run_loops(System& system, TextView group) noexcept {
   if (!clock_counts_instructions()) {
     console().put("@@LOOP failed: the clock does not count instructions\n");
     return Error::bad_argument;
   }
-  measure_nothing();
   Result<Done> done = Done{};
+  const auto wanted = [&](TextView name) { return done && (group.empty() || group == name); };
+  if (wanted("empty_loop")) measure_nothing();
   for (const unsigned order : {0u, 1u, 3u})
-    if (done) done = measure_page_pairs(heap.system(), Order{order}, kPairs);
+    if (wanted("page_pair")) done = measure_page_pairs(system, Order{order}, kPairs);
   for (const unsigned order : {9u, 10u})
-    if (done) done = measure_page_pairs(heap.system(), Order{order}, kLargePairs);
-  if (done) done = measure_many_pages(heap, Order{0}, kSinglePages);
-  if (done) done = measure_many_pages(heap, Order{9}, kLargeBlocks);
+    if (wanted("page_pair")) done = measure_page_pairs(system, Order{order}, kLargePairs);
+  if (wanted("page_bulk")) done = measure_many_pages(system, Order{0}, kSinglePages);
+  if (wanted("page_bulk")) done = measure_many_pages(system, Order{9}, kLargeBlocks);
   for (const std::uint32_t size : {16u, 64u, 256u, 1024u})
-    if (done) done = measure_slab(heap, size);
+    if (done) done = measure_slab(system, size, group);
   console().put(done ? "@@LOOP done\n" : "@@LOOP failed\n");
   return done;
 }

@@ -131,10 +131,8 @@ void main(const BootInfo& info) noexcept {
   crash(option_value(options, "crash="));
   Verdict verdict;
   verdict.is_good = started && started.value() == arch::core_count();
-  if (has_option(options, "bench")) {
-    Heap heap{system};
-    arch::power_off(run_loops(heap) ? 0 : 1);
-  }
+  const TextView group = option_value(options, "bench=");
+  if (has_option(options, "bench") || !group.empty()) arch::power_off(run_loops(system, group) ? 0 : 1);
   if (has_option(options, "test")) {
     test_everything(early, direct_map, system, verdict);
     end(verdict);

@@ -84,7 +84,9 @@ inline bool PageAllocator<G, W, Policy, C>::keep_at_hand([[maybe_unused]] Pfn pa
     const std::uint32_t most = home.zone->keep[Lists::slot_of(order)];
     Lists& mine = home.lists[guard.core()];
     if (mine.is_above_line(page, order)) return false;
-    if (!mine.push({page, head}, Lists::list_of(order, tag.index_of_list()), order, most)) [[unlikely]]
+    const std::size_t list = Lists::list_of(order, tag.index_of_list());
+    if (list >= Lists::outgoing(Order{0})) __builtin_unreachable();  // a block in use is of an ordinary type
+    if (!mine.push({page, head}, list, order, most)) [[unlikely]]
       return false;
     head->rest_on_core(tag);
     observer_.freed(page, order);
