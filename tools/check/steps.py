@@ -165,7 +165,7 @@ def all_steps():
     ]
     builds = [
         Step("build-release", "the tool, g++ -O2", build("release", "quarry", "corpus", "early_proof", "pages_proof", "fdt_against_libfdt"), cores=WHOLE),
-        Step("build-dev", "unit tests, g++", build("dev", "unit_tests", "must_fail"), cores=WHOLE),
+        Step("build-dev", "unit tests, g++", build("dev", "unit_tests", "must_fail", "examples"), cores=WHOLE),
         Step("build-32bit", "tests for arm, to run here", build("arm32", "unit_tests", "early_proof"), cores=WHOLE,
              tools=("arm-linux-gnueabihf-g++",)),
         Step("build-asan", "tests and fuzzers, clang++ with ASan and UBSan", build("asan", "model_tests", "all"), cores=WHOLE),
@@ -193,6 +193,7 @@ def all_steps():
              ("build-release",)),
         Step("pages", "the page allocator against a model: short sequences exhausted, long ones at random", pages("quick"),
              ("build-release",), counts=True),
+        Step("examples", "the examples do what they say", command("build/dev/examples"), ("build-dev",), counts=True),
         Step("harness", "the harness sees what is wrong", harness, ("build-dev",)),
         Step("observer-cost", "an observer that is off costs no instruction", command("tools/check_observer_cost"), ("build-release",),
              tools=("valgrind",)),
