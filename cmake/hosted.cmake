@@ -59,6 +59,14 @@ quarry_hosted(quarry_cli cli quarry_linux quarry_shell CLI11::CLI11 ${QUARRY_EDI
 # All policies on all geometries, twice: at -O2 each takes as long as the rest of the tool.
 set_source_files_properties("${PROJECT_SOURCE_DIR}/cli/run_pages.cpp" "${PROJECT_SOURCE_DIR}/cli/shell_command.cpp"
   PROPERTIES COMPILE_OPTIONS "-O1")
+# What runs once a process, if at all, and is long to compile: the command line, whose library is all templates, and where
+# tests are quick, the shell. Precompiled headers are of one optimisation.
+set_source_files_properties("${PROJECT_SOURCE_DIR}/cli/main.cpp" "${PROJECT_SOURCE_DIR}/cli/boot_options.cpp"
+  PROPERTIES COMPILE_OPTIONS "-O0" SKIP_PRECOMPILE_HEADERS ON)
+if(QUARRY_QUICK)
+  set_source_files_properties("${PROJECT_SOURCE_DIR}/cli/shell_command.cpp"
+    PROPERTIES COMPILE_OPTIONS "${QUARRY_QUICK}" SKIP_PRECOMPILE_HEADERS ON)
+endif()
 
 quarry_precompile(quarry_linux <algorithm> <map> <optional> <string> <vector> <fmt/format.h> <nlohmann/json.hpp>)
 quarry_precompile(quarry_cli REUSE_FROM quarry_linux)

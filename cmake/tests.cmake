@@ -1,4 +1,4 @@
-# unit_tests and must_fail, on the harness that kernels run too; early_proof, pages_proof; model_tests, on GoogleTest and RapidCheck.
+# unit_tests and must_fail, on the harness that kernels run too; early_proof, pages_proof; examples; model_tests, on GoogleTest and RapidCheck.
 enable_testing()
 
 quarry_sources(model_sources quarry _model_test.cpp)
@@ -24,6 +24,11 @@ target_link_libraries(early_proof PRIVATE quarry_options quarry_lib)
 # The page allocator beside cells that say who has each page, likewise.
 add_executable(pages_proof EXCLUDE_FROM_ALL tests/pages_proof.cpp host/panic.cpp)
 target_link_libraries(pages_proof PRIVATE quarry_options quarry_lib)
+
+# What examples/ shows to kernels, run here.
+quarry_sources(example_sources examples)
+add_executable(examples EXCLUDE_FROM_ALL ${example_sources} tests/examples_main.cpp host/panic.cpp)
+target_link_libraries(examples PRIVATE quarry_options quarry_lib)
 
 if(NOT QUARRY_HOSTED)
   return()

@@ -11,9 +11,6 @@ class Heap {
 
   quarry::Result<void*> kmalloc(std::uint64_t size) noexcept { return system_->kmalloc().kmalloc(size); }
   quarry::Result<quarry::Done> kfree(void* memory) noexcept { return system_->kmalloc().kfree(memory); }
-  using Cache = quarry::slab::KmemCache<System::Pages>;
-  quarry::Result<void*> alloc(Cache& cache) noexcept { return cache.alloc(); }
-  quarry::Result<quarry::Done> free(Cache& cache, void* object) noexcept { return cache.free(object); }
   quarry::Result<void*> alloc_pages(quarry::Order order) noexcept {
     const auto first = system_->frames().alloc_pages(order, {});
     if (!first) return first.error();

@@ -4,6 +4,7 @@
 #include <optional>
 #include <span>
 
+#include "quarry/buddy/area_stats.hpp"
 #include "quarry/buddy/law.hpp"
 #include "quarry/buddy/misuse.hpp"
 #include "quarry/buddy/request.hpp"
@@ -19,6 +20,14 @@ struct PageLook {
   page::State state = page::State::nothing;
   PfnRange block{};  // that it lies in; empty: none is known
   page::MigrateType pageblock = page::MigrateType::movable;
+};
+
+// A contiguous area, for those who look at it.
+struct AreaLook {
+  TextView name;
+  PfnRange pages{};
+  Order order_per_bit{0};
+  buddy::AreaStats stats{};
 };
 
 // Requests and refusals are those of PageAllocator and Kmalloc; objects are named by physical address. What a machine
@@ -37,6 +46,12 @@ class Machine {
   virtual buddy::Misuse last_misuse() const noexcept { return buddy::Misuse::none; }
   virtual void set_mover(const buddy::Mover&) noexcept {}
   virtual std::byte* memory_of(PfnRange) noexcept { return nullptr; }  // null: it is not mapped
+
+  // Contiguous areas, by their place; none: there is no such area.
+  virtual std::optional<AreaLook> area(std::size_t) const noexcept { return std::nullopt; }
+  virtual Result<Pfn> alloc_from_area(std::size_t, PageCount, Order) noexcept { return Error::not_found; }
+  virtual Result<Done> release_to_area(std::size_t, PfnRange) noexcept { return Error::not_found; }
+  virtual buddy::AreaMisuse area_misuse(std::size_t) const noexcept { return buddy::AreaMisuse::none; }
 
   virtual void drain(std::optional<unsigned>) noexcept {}  // a core; none: all
   virtual unsigned core_count() const noexcept { return 1; }

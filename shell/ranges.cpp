@@ -52,6 +52,45 @@ void Shell::free_range(const Words& words) noexcept {
   if (const auto done = machine_.free_range(*pages); !done) refuse_free(pages->begin(), done.error());
 }
 
+void Shell::cma(const Words&) noexcept {
+  std::size_t count = 0;
+  for (; const auto area = machine_.area(count); ++count) {
+    const buddy::AreaStats& stats = area->stats;
+    Line line = say();
+    line->dec(count).put("  ").put(area->name).put("  0x").hex(area->pages.begin().raw);
+    line->put("-0x").hex(area->pages.end().raw - 1).put("  ").dec(stats.total.raw).put(" pages, ");
+    line->dec(stats.used.raw).put(" handed out, ").dec(stats.largest_free.raw).put(" in a row to be had");
+    if (area->order_per_bit != Order{0}) line->put(", in steps of ").dec(area->order_per_bit.pages().raw);
+  }
+  if (count == 0) say()->put("there is no contiguous area on this machine");
+}
+
+void Shell::cma_alloc(const Words& words) noexcept {
+  const auto area = area_of(words[1]);
+  const auto count = area ? number_of(words[2], "COUNT") : std::nullopt;
+  const auto align = count && words.size() > 3 ? number_of(words[3], "ALIGN") : count;
+  if (!align) return;
+  const std::uint64_t alignment = words.size() > 3 ? *align : 0;
+  if (alignment > Order::kCeiling) {
+    bad_line()->put("ALIGN ").put(words[3]).put(": expected an order, 0 to ").dec(Order::kCeiling);
+    return;
+  }
+  const PageCount pages{*count};
+  const auto first = machine_.alloc_from_area(*area, pages, Order{static_cast<unsigned>(alignment)});
+  if (first) return say_singly({first.value(), first.value() + pages});
+  if (pages.raw == 0)
+    bad_line()->put("COUNT ").put(words[2]).put(": expected pages");
+  else
+    refuse()->put("area ").dec(*area).put(" has no such run, or what borrows there cannot be moved");
+}
+
+void Shell::cma_release(const Words& words) noexcept {
+  const auto area = area_of(words[1]);
+  const auto pages = area ? range_of(words, 2) : std::nullopt;
+  if (!pages || machine_.release_to_area(*area, *pages)) return;
+  refuse()->put("0x").hex(pages->begin().raw).put(": ").put(buddy::name_of(machine_.area_misuse(*area)));
+}
+
 void Shell::drain(const Words& words) noexcept {
   if (words.size() == 1) return machine_.drain(std::nullopt);
   if (const auto core = core_of(words[1])) machine_.drain(*core);

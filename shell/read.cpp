@@ -38,16 +38,34 @@ std::optional<page::MigrateType> Shell::type_of(const Words& words, std::size_t 
   return type;
 }
 
-std::optional<PfnRange> Shell::range_of(const Words& words) noexcept {
-  const auto first = number_of(words[1], "PFN");
+std::optional<PfnRange> Shell::range_of(const Words& words, std::size_t at) noexcept {
+  const auto first = number_of(words[at], "PFN");
   if (!first) return std::nullopt;
-  const auto count = number_of(words[2], "COUNT");
+  const auto count = number_of(words[at + 1], "COUNT");
   if (!count) return std::nullopt;
   if (*count == 0 || *first + *count < *first) {
-    bad_line()->put("COUNT ").put(words[2]).put(": expected pages");
+    bad_line()->put("COUNT ").put(words[at + 1]).put(": expected pages");
     return std::nullopt;
   }
   return PfnRange{Pfn{*first}, Pfn{*first + *count}};
+}
+
+// An area by its place, or the first of that name.
+std::optional<std::size_t> Shell::area_of(TextView word) noexcept {
+  std::size_t count = 0;
+  const auto place = read_number(word);
+  for (; const auto area = machine_.area(count); ++count)
+    if (place ? *place == count : area->name == word) return count;
+  if (count == 0)
+    refuse()->put("there is no contiguous area on this machine");
+  else
+    bad_line()
+        ->put("AREA ")
+        .put(word)
+        .put(": expected 0 to ")
+        .dec(count - 1)
+        .put(", or a name; 'cma' lists them");
+  return std::nullopt;
 }
 
 // "movable node=1 zone=dma32 atomic", from word `first` on.

@@ -99,7 +99,8 @@ class Shell {
   std::optional<Order> order_of(TextView word) noexcept;
   std::optional<unsigned> core_of(TextView word) noexcept;
   std::optional<page::MigrateType> type_of(const Words& words, std::size_t at) noexcept;
-  std::optional<PfnRange> range_of(const Words& words) noexcept;
+  std::optional<PfnRange> range_of(const Words& words, std::size_t at = 1) noexcept;
+  std::optional<std::size_t> area_of(TextView word) noexcept;
   std::optional<buddy::Request> request_of(const Words& words, std::size_t first) noexcept;
   bool read_node(TextView word, buddy::Request& request) noexcept;
 
@@ -127,6 +128,9 @@ class Shell {
   void undo_isolation(const Words& words) noexcept;
   void alloc_range(const Words& words) noexcept;
   void free_range(const Words& words) noexcept;
+  void cma(const Words& words) noexcept;
+  void cma_alloc(const Words& words) noexcept;
+  void cma_release(const Words& words) noexcept;
   void drain(const Words& words) noexcept;
   void cpu(const Words& words) noexcept;
 

@@ -41,6 +41,21 @@ class Stage : public Machine {
   void set_mover(const buddy::Mover& mover) noexcept override { pages().set_mover(mover); }
   std::byte* memory_of(PfnRange range) noexcept override { return platform_.map(range); }
 
+  std::optional<AreaLook> area(std::size_t place) const noexcept override {
+    if (place >= system_->areas().size()) return std::nullopt;
+    const auto& area = system_->areas()[place];
+    return AreaLook{area.name(), area.pages(), area.order_per_bit(), area.stats()};
+  }
+  Result<Pfn> alloc_from_area(std::size_t place, PageCount count, Order alignment) noexcept override {
+    return system_->areas()[place].alloc(count, alignment);
+  }
+  Result<Done> release_to_area(std::size_t place, PfnRange range) noexcept override {
+    return system_->areas()[place].release(range);
+  }
+  buddy::AreaMisuse area_misuse(std::size_t place) const noexcept override {
+    return system_->areas()[place].last_misuse();
+  }
+
   void drain(std::optional<unsigned> core) noexcept override {
     if (core)
       pages().drain(*core);

@@ -79,6 +79,27 @@ def check_ranges():
          "every law holds", complaints=["cannot be moved away"])
 
 
+def check_areas():
+    area = "0xfc000-0xfffff"
+    says("an area hands out runs and takes them back",
+         shell("cma", "cma_alloc 0 100", "cma_alloc cma 64 6", "page 0xfc000", "cma", "cma_release 0 0xfc000 50", "cma_release cma 0xfc032 50",
+               "cma_release 0 0xfc080 64", "cma", "audit", machine="arm64-virt-8g"),
+         rf"^0  \S+  {area}  16384 pages, 0 handed out, 16384 in a row to be had$", "^0xfc000-0xfc063  100 pages", "^0xfc080-0xfc0bf  64 pages",
+         "of type CMA", rf"{area}  16384 pages, 164 handed out, 16192 in a row", "every law holds")
+    says("what borrows from an area moves out of it",
+         shell("cma_alloc 0 16384", "cma_release 0 0xfc000 16384", "alloc_pages 9 movable zone=dma", "isolate 0xfc000 512",
+               "undo_isolation 0xfc000 512 cma", "audit", machine="arm64-virt-8g"), "^0xfc000-0xfffff  16384 pages", "every law holds")
+    says("wrong releases and requests are named",
+         shell("cma_release 0 0xfc000 1", "cma_alloc 0 4", "cma_release 0 0xfc000 5", "cma_release 0 0xfb000 4", "cma_alloc 0 16384",
+               "cma_release 0 0xfc000 4", "audit", machine="arm64-virt-8g"), "^0xfc000-0xfc003  4 pages", "every law holds",
+         complaints=["not handed out by this area", "only in part", "not of this area", "no such run"])
+    says("areas that are not there are refused",
+         shell("cma_alloc 1 4", "cma_alloc other 4", "cma_alloc 0 0", "cma_alloc 0 4 14", "cma_alloc 0 x", machine="arm64-virt-8g"), status=2,
+         complaints=["AREA 1: expected 0 to 0, or a name", "AREA other", "COUNT 0", "ALIGN 14: expected an order, 0 to 13", "COUNT x"])
+    says("a machine may have no area", shell("cma", "cma_alloc 0 4"), "^there is no contiguous area on this machine$",
+         complaints=["there is no contiguous area"])
+
+
 def check_failures():
     got = shell("alloc_pages 10 zone=dma", "alloc_pages 10 zone=dma", "alloc_pages 10 zone=dma", "alloc_pages 10 zone=dma", "why")
     says("a failure is explained", got, r"^shell: page allocation failure: order:10, mode:0xcc1\(GFP_KERNEL\|GFP_DMA\), nodemask=\(null\)$",
@@ -220,6 +241,7 @@ def check_shell():
     check_live_zones()
     check_requests()
     check_ranges()
+    check_areas()
     check_failures()
     check_views()
     check_steps()

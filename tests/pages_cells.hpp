@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "quarry/buddy/cma_area.hpp"
 #include "quarry/buddy/page_allocator_impl.hpp"
 #include "quarry/buddy/test_state.hpp"
 #include "quarry/page/flat_map_impl.hpp"
@@ -33,6 +34,9 @@ enum class Verb : std::uint8_t {
   undo,
   take_range,
   free_range,
+  alloc_at,
+  area_alloc,    // `count` pages at a multiple of 2^order from the area that `page` picks
+  area_release,  // to the area that has `page`, or the first
   set_marks,
   switch_core,
 };
@@ -79,6 +83,7 @@ class PagesCells {
  public:
   using M = TestMachine<G, NoObserver, Policy, TestCores>;
   using Is = PageCell::Is;
+  using Area = CmaArea<decltype(M::allocator)>;
   static constexpr std::uint64_t kWhole = std::uint64_t{1} << G.pageblock_order_;
 
   explicit PagesCells(const PagesSetup& setup) : machine_{TestCores{setup.cores, &core_}}, setup_{setup} {
@@ -90,8 +95,12 @@ class PagesCells {
     cells_.resize(end);
     ok_ = static_cast<bool>(machine_.start({.hand_over = setup.hand_over}));
     for (const PfnRange& pages : setup.released) ok_ = ok_ && give(pages, machine_.allocator.release(pages));
-    for (const PfnRange& pages : setup.cma)
-      ok_ = ok_ && give(pages, machine_.allocator.release_cma(zone_at(pages.begin().raw), pages));
+    handed_out_.resize(end);
+    areas_ = std::vector<Area>(setup.cma.size());
+    for (std::size_t i = 0; i < areas_.size(); ++i) {
+      ok_ = ok_ && areas_[i].init("area", setup.cma[i], Order{0});
+      ok_ = ok_ && give(setup.cma[i], areas_[i].activate(machine_.allocator, machine_.source()));
+    }
     machine_.allocator.set_watermarks(setup.min_free_kbytes);
     if (setup.cores != 0)
       ok_ = ok_ && static_cast<bool>(machine_.allocator.start_cpu_lists(machine_.source()));
@@ -102,21 +111,26 @@ class PagesCells {
   auto& allocator() { return machine_.allocator; }
   const auto& allocator() const { return machine_.allocator; }
   const std::vector<PageCell>& cells() const { return cells_; }
+  // By page: an area's bit says that it was handed out by it, whoever has it now.
+  const std::vector<bool>& handed_out() const { return handed_out_; }
   std::uint64_t digest() { return digest_of(machine_) ^ core_; }
 
   struct Snapshot {
     std::vector<std::byte> tables;
     std::vector<PageCell> cells;
+    std::vector<bool> handed_out;
     unsigned core = 0;
   };
   void save(Snapshot& into) const {
     into.tables.assign(test_memory, test_memory + machine_.used());
     into.cells = cells_;
+    into.handed_out = handed_out_;
     into.core = core_;
   }
   void load(const Snapshot& from) {
     std::memcpy(test_memory, from.tables.data(), from.tables.size());
     cells_ = from.cells;
+    handed_out_ = from.handed_out;
     core_ = from.core;
   }
 
@@ -267,6 +281,18 @@ class PagesCells {
     }
     return false;
   }
+  // Whether this very block can be handed out: nobody has it, no core keeps a part, and all of it may be used so.
+  bool is_block(const PageStep& step) const {
+    const std::uint64_t end = step.page + (std::uint64_t{1} << step.order);
+    const auto* const area = area_at(step.page);
+    if (area == nullptr || step.order > G.max_order_ ||
+        (step.page & ((std::uint64_t{1} << step.order) - 1)) != 0 || end > area->end)
+      return false;
+    for (std::uint64_t at = step.page; at < end; ++at)
+      if (machine_.map.find(Pfn{at}) == nullptr || !is_zone_free(at) || !may_use(block_type(at), step))
+        return false;
+    return are_merged(step.page, step.order);
+  }
   // Pages of neighbouring pageblocks make one block only where their types allow it.
   bool are_merged(std::uint64_t page, unsigned order) const {
     if (order <= G.pageblock_order_ || is_deferred(page)) return true;
@@ -310,6 +336,8 @@ class PagesCells {
   M machine_;
   PagesSetup setup_;
   std::vector<PageCell> cells_;
+  std::vector<Area> areas_;  // as PagesSetup::cma
+  std::vector<bool> handed_out_;
   std::string wrong_;
   bool ok_ = false;
 };

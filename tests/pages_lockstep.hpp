@@ -8,10 +8,10 @@ namespace quarry::buddy {
 template <Geometry G, class Policy>
 class PagesLockstep : public PagesCells<G, Policy> {
   using Base = PagesCells<G, Policy>;
-  using Base::all, Base::area_at, Base::block_type, Base::cell, Base::cells_, Base::core_, Base::expect,
-      Base::is_on_core, Base::kWhole, Base::limit, Base::machine_, Base::may_isolate, Base::misuse_of,
-      Base::must_serve, Base::needed, Base::request_of, Base::setup_, Base::wrong_, Base::zone_at,
-      Base::zonelist_of;
+  using Base::all, Base::area_at, Base::areas_, Base::block_type, Base::handed_out_, Base::is_block,
+      Base::cell, Base::cells_, Base::core_, Base::expect, Base::is_on_core, Base::kWhole, Base::limit,
+      Base::machine_, Base::may_isolate, Base::misuse_of, Base::must_serve, Base::needed, Base::request_of,
+      Base::setup_, Base::wrong_, Base::zone_at, Base::zonelist_of;
 
  public:
   using Base::compare, Base::digest, Base::load, Base::save;
@@ -50,6 +50,9 @@ class PagesLockstep : public PagesCells<G, Policy> {
       case Verb::free_range:
         free_all(step, machine_.allocator.free_range({Pfn{step.page}, Pfn{step.page + step.count}}));
         break;
+      case Verb::alloc_at: alloc_at(step); break;
+      case Verb::area_alloc: area_alloc(step); break;
+      case Verb::area_release: area_release(step); break;
       case Verb::set_marks: set_marks(step); break;
       case Verb::switch_core:
         core_ = setup_.cores == 0 ? 0 : static_cast<unsigned>(step.page % setup_.cores);
@@ -258,6 +261,7 @@ class PagesLockstep : public PagesCells<G, Policy> {
            "moved what cannot be moved");
     expect(all(to.raw, size, Is::available) && block_type(to.raw) != MigrateType::isolate,
            "moved to a bad place");
+    ++moves_;
     if (mover_refuses || !wrong_.empty()) return false;
     hold(to.raw, order.raw(), MigrateType::movable);
     let_go(from.raw);
@@ -280,6 +284,87 @@ class PagesLockstep : public PagesCells<G, Policy> {
              "a page of a range says else");
     }
   }
+  void alloc_at(const PageStep& step) {
+    PageStep plain = step;  // no reserve is touched
+    plain.urgency = Urgency::normal;
+    const bool must = is_block(plain);
+    const std::uint64_t before = digest();
+    const auto done = machine_.allocator.alloc_at(Pfn{step.page}, Order{step.order}, step.type);
+    expect(static_cast<bool>(done) == must,
+           must ? "a free block was refused" : "a block was taken that is not free");
+    expect(done || setup_.hand_over == HandOver::deferred || digest() == before,
+           "a refused block changed something");
+    if (!done) return;
+    hold(step.page, step.order, step.type);
+    expect(machine_.map.at(Pfn{step.page}).is_allocated(Order{step.order}),
+           "a block that was asked for says else");
+  }
+
+  // --- Areas ------------------------------------------------------------------------------------------------------
+  bool is_clear(std::uint64_t page, std::uint64_t count) const {
+    for (std::uint64_t at = page; at < page + count; ++at)
+      if (handed_out_[at]) return false;
+    return true;
+  }
+  // A run of the area that nobody has, nor anything in its pageblocks that cannot be moved.
+  bool has_run(PfnRange pages, const PageStep& step) const {
+    const std::uint64_t size = std::uint64_t{1} << step.order;
+    for (std::uint64_t at = (pages.begin().raw + size - 1) / size * size; at + step.count <= pages.end().raw;
+         at += size)
+      if (is_clear(at, step.count) && all(at, step.count, Is::available) &&
+          may_isolate(at / kWhole * kWhole, (at + step.count + kWhole - 1) / kWhole * kWhole))
+        return true;
+    return false;
+  }
+  void area_alloc(const PageStep& step) {
+    if (areas_.empty()) return;
+    auto& area = areas_[step.page % areas_.size()];
+    const bool must = step.count != 0 && has_run(area.pages(), step);
+    const unsigned before = moves_;
+    const auto first = area.alloc(PageCount{step.count}, Order{step.order});
+    expect(first || !must || moves_ != before, "an area refused a run that it has");
+    if (!first) return;
+    const std::uint64_t page = first.value().raw;
+    const bool is_inside = area.pages().begin().raw <= page && page + step.count <= area.pages().end().raw;
+    expect(is_inside && page % (std::uint64_t{1} << step.order) == 0, "a strange run of an area");
+    if (!wrong_.empty()) return;
+    expect(is_clear(page, step.count), "an area handed out what it had handed out");
+    expect(all(page, step.count, Is::available), "an area handed out what is in use");
+    for (std::uint64_t at = page; at < page + step.count && wrong_.empty(); ++at) {
+      hold(at, 0, MigrateType::movable);
+      handed_out_[at] = true;
+      expect(block_type(at) == MigrateType::cma, "a pageblock of an area has another type");
+    }
+  }
+  AreaMisuse area_misuse_of(PfnRange pages, const PageStep& step) const {
+    const std::uint64_t end = step.page + step.count;
+    if (step.count == 0 || step.page < pages.begin().raw || end > pages.end().raw)
+      return AreaMisuse::not_of_area;
+    std::uint64_t set = 0;
+    for (std::uint64_t at = step.page; at < end; ++at) set += handed_out_[at];
+    if (set == 0) return AreaMisuse::not_allocated;
+    if (set != step.count) return AreaMisuse::partly;
+    for (std::uint64_t at = step.page; at < end; ++at)
+      if (misuse_of(at, 0) != Misuse::none) return AreaMisuse::busy_page;
+    return AreaMisuse::none;
+  }
+  void area_release(const PageStep& step) {
+    if (areas_.empty()) return;
+    std::size_t which = 0;
+    for (std::size_t i = 0; i < areas_.size(); ++i)
+      if (areas_[i].pages().contains(Pfn{step.page})) which = i;
+    auto& area = areas_[which];
+    const AreaMisuse misuse = area_misuse_of(area.pages(), step);
+    const std::uint64_t before = digest();
+    const auto done = area.release({Pfn{step.page}, Pfn{step.page + step.count}});
+    expect(static_cast<bool>(done) == (misuse == AreaMisuse::none), "a release to an area went wrong");
+    expect(done || (digest() == before && area.last_misuse() == misuse),
+           "a refused release is not named, or changed something");
+    for (std::uint64_t at = step.page; done && at < step.page + step.count; ++at)
+      let_go(at), handed_out_[at] = false;
+  }
+
+  unsigned moves_ = 0;  // asked for
 };
 
 }  // namespace quarry::buddy

@@ -21,12 +21,14 @@ class Dice {
 template <class Both>
 PageStep random_step(const Both& both, const PagesSetup& setup, unsigned max_order, std::uint64_t pageblock,
                      Dice& dice) {
-  constexpr Verb kDeck[] = {
-      Verb::alloc,     Verb::alloc,       Verb::alloc,     Verb::alloc,   Verb::alloc,      Verb::alloc,
-      Verb::free,      Verb::free,        Verb::free,      Verb::free,    Verb::free,       Verb::free,
-      Verb::get,       Verb::put,         Verb::put,       Verb::split,   Verb::bulk,       Verb::exact,
-      Verb::drain,     Verb::undo,        Verb::undo,      Verb::isolate, Verb::take_range, Verb::free_range,
-      Verb::set_marks, Verb::switch_core, Verb::free_exact};
+  constexpr Verb kDeck[] = {Verb::alloc,      Verb::alloc,       Verb::alloc,        Verb::alloc,
+                            Verb::alloc,      Verb::alloc,       Verb::free,         Verb::free,
+                            Verb::free,       Verb::free,        Verb::free,         Verb::free,
+                            Verb::get,        Verb::put,         Verb::put,          Verb::split,
+                            Verb::bulk,       Verb::exact,       Verb::drain,        Verb::undo,
+                            Verb::undo,       Verb::isolate,     Verb::take_range,   Verb::free_range,
+                            Verb::set_marks,  Verb::switch_core, Verb::free_exact,   Verb::alloc_at,
+                            Verb::area_alloc, Verb::area_alloc,  Verb::area_release, Verb::area_release};
   constexpr MigrateType kTypes[] = {MigrateType::unmovable, MigrateType::movable, MigrateType::movable,
                                     MigrateType::reclaimable};
   PageStep step;
@@ -55,6 +57,15 @@ PageStep random_step(const Both& both, const PagesSetup& setup, unsigned max_ord
     step.count = pageblock * (1 + dice.below(3));
   }
   if (step.verb == Verb::undo && dice.below(8) == 0) step.type = MigrateType::cma;
+  // Mostly a run that an area handed out, or a part of it.
+  if (step.verb == Verb::area_release && dice.below(4) != 0) {
+    const auto& out = both.handed_out();
+    for (std::uint64_t i = 0; i < out.size() && !out[step.page]; ++i)
+      step.page = (step.page + 1) % out.size();
+    std::uint64_t run = 0;
+    while (run < step.count && step.page + run < out.size() && out[step.page + run]) ++run;
+    step.count = run;
+  }
   if (step.verb == Verb::set_marks) step.count = dice.below(64);
   return step;
 }

@@ -167,7 +167,7 @@ def all_steps():
     ]
     builds = [
         Step("build-release", "the tool, g++ -O2", build("release", "quarry", "corpus", "early_proof", "pages_proof", "pages_threads", "pages_schedules", "fdt_against_libfdt"), cores=WHOLE),
-        Step("build-dev", "unit tests, g++", build("dev", "unit_tests", "must_fail"), cores=WHOLE),
+        Step("build-dev", "unit tests, g++", build("dev", "unit_tests", "must_fail", "examples"), cores=WHOLE),
         Step("build-32bit", "tests for arm, to run here", build("arm32", "unit_tests", "early_proof"), cores=WHOLE,
              tools=("arm-linux-gnueabihf-g++",)),
         Step("build-asan", "tests and fuzzers, clang++ with ASan and UBSan", build("asan", "model_tests", "all"), cores=WHOLE),
@@ -199,6 +199,7 @@ def all_steps():
              command("build/release/pages_schedules", "2"), ("build-release",), counts=True),
         Step("pages-threads", "the page allocator used by eight threads, stamped and checked",
              command("build/release/pages_threads", "2", "8"), ("build-release",), counts=True),
+        Step("examples", "the examples do what they say", command("build/dev/examples"), ("build-dev",), counts=True),
         Step("harness", "the harness sees what is wrong", harness, ("build-dev",)),
         Step("observer-cost", "an observer that is off costs no instruction", command("tools/check_observer_cost"), ("build-release",),
              tools=("valgrind",)),
