@@ -94,7 +94,7 @@ class PagePool {
     const auto source = memory.source();
     is_ready_ = map_.init(layout_, source) &&
                 allocator_.init(layout_, map_, source, {.hand_over = hand_over}) &&
-                allocator_.release(normal, span) && (std::getenv("NOLISTS") != nullptr || allocator_.start_cpu_lists(source));
+                allocator_.release(normal, span) && allocator_.start_cpu_lists(source);
     allocator_.set_watermarks(kMinFree);
     if (!is_ready_) std::fprintf(stderr, "quarry: no pool\n"), std::exit(2);
   }
