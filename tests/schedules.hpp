@@ -192,6 +192,7 @@ class ScheduledCores {
   };
   using Lock = ScheduledLock;
 
+  ScheduledCores() noexcept = default;
   ScheduledCores(unsigned count, Depths& depths) noexcept : count_{count}, depths_{&depths} {}
   unsigned core_count() const noexcept { return count_; }
   unsigned this_core() const noexcept { return schedules->core(); }
@@ -208,8 +209,8 @@ class ScheduledCores {
   }
 
  private:
-  unsigned count_;
-  Depths* depths_;
+  unsigned count_ = 0;
+  Depths* depths_ = nullptr;
 };
 static_assert(port::Cores<ScheduledCores>);
 

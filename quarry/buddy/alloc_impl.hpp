@@ -44,7 +44,7 @@ Result<Pfn> PageAllocator<G, W, Policy, C>::alloc_from(ZoneRefs zonelist, const 
     if (deeper) return deeper;
   }
   {
-    const ZoneHold hold{cores_, preferred};
+    const ZoneHold hold{cores_, preferred.lock};
     ++preferred.count.failures;
   }
   observer_.failed(order, request);
@@ -127,7 +127,7 @@ Result<Pfn> PageAllocator<G, W, Policy, C>::take(ZoneState& zone, const Search& 
     const auto page = take_from_core(zone, search);
     if (page) return page;
   }
-  const ZoneHold hold{cores_, zone};
+  const ZoneHold hold{cores_, zone.lock};
   Result<Pfn> page = Error::no_memory;
   if (search.order != Order{0} && search.is_urgent())
     page = take_listed(zone, search, MigrateType::highatomic);

@@ -85,7 +85,7 @@ Result<Pfn> PageAllocator<G, W, Policy, C>::alloc_pages_exact(PageCount count,
   ZoneState& zone = zone_of_part(map_->at(first.value()).part());
   const Pfn end = first.value() + order.pages();
   for (Pfn at = first.value() + count; at < end; at = at + PageCount{1}) {
-    const ZoneHold hold{cores_, zone};
+    const ZoneHold hold{cores_, zone.lock};
     give_back(zone, map_->at(at), at, Order{0}, Place::tail);
   }
   return first;

@@ -14,7 +14,7 @@
 
 namespace quarry::buddy {
 
-// Allocator: a PageAllocator, which outlives the area.
+// Allocator: a PageAllocator, which outlives the area. One caller at a time for each area; the allocator serves others meanwhile.
 template <class Allocator>
 class CmaArea {
  public:

@@ -94,7 +94,7 @@ void PageAllocator<G, W, Policy, C>::set_cpu_limits(ZoneState& zone) noexcept {
 
 template <Geometry G, class W, class Policy, port::Cores C>
 void PageAllocator<G, W, Policy, C>::limit_lists(ZoneState& zone, CpuLimits limits) noexcept {
-  const ZoneHold hold{cores_, zone};
+  const ZoneHold hold{cores_, zone.lock};
   zone.batch = limits.batch, zone.cpu_high = limits.high;
   follow_isolation(zone);
 }

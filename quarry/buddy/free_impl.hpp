@@ -16,7 +16,7 @@ Result<Done> PageAllocator<G, W, Policy, C>::free_slowly(Pfn page, Order order) 
     const Guard guard{cores_};
     if (keep_on_core(zone, lists_of(zone, guard.core()), page, order)) return Done{};
   }
-  const ZoneHold hold{cores_, zone};
+  const ZoneHold hold{cores_, zone.lock};
   ++zone.count.frees;
   give_back(zone, *head, page, order, Place::fitting);
   return Done{};

@@ -20,7 +20,7 @@ Result<Done> PageAllocator<G, W, Policy, C>::release(std::uint32_t zone, PfnRang
 template <Geometry G, class W, class Policy, port::Cores C>
 void PageAllocator<G, W, Policy, C>::accept(ZoneState& zone, PfnRange pages, Place place) noexcept {
   {
-    const ZoneHold hold{cores_, zone};
+    const ZoneHold hold{cores_, zone.lock};
     zone.zone->managed.raw += pages.size().raw;
   }
   observer_.released(pages);
@@ -72,13 +72,13 @@ Result<Done> PageAllocator<G, W, Policy, C>::release_cma(std::uint32_t zone, Pfn
   const Misuse misuse = release_misuse(state, pages);
   if (misuse != Misuse::none) return refuse(pages.begin(), Order{0}, misuse);
   {
-    const ZoneHold hold{cores_, state};
+    const ZoneHold hold{cores_, state.lock};
     state.zone->managed.raw += pages.size().raw;
     state.zone->cma.raw += pages.size().raw;
   }
   observer_.released(pages);
   for (Pfn at = pages.begin(); at < pages.end(); at = at + PageCount{whole}) {
-    const ZoneHold hold{cores_, state};
+    const ZoneHold hold{cores_, state.lock};
     set_pageblock(at, MigrateType::cma);
     if constexpr (!G.is_flat()) map_->set_touched(at);
     give_back(state, map_->at(at), at, G.pageblock_order(), Place::fitting);
@@ -95,7 +95,7 @@ Result<Done> PageAllocator<G, W, Policy, C>::release_used(std::uint32_t zone, Pf
   ZoneState& state = zones_[zone];
   const Misuse misuse = release_misuse(state, pages);
   if (misuse != Misuse::none) return refuse(pages.begin(), Order{0}, misuse);
-  const ZoneHold hold{cores_, state};
+  const ZoneHold hold{cores_, state.lock};
   state.zone->managed.raw += pages.size().raw;
   for (Pfn at = pages.begin(); at < pages.end(); at = at + whole.pages()) {
     if constexpr (!G.is_flat()) map_->set_touched(at);
@@ -147,7 +147,7 @@ Order PageAllocator<G, W, Policy, C>::largest_block(Pfn page, Pfn end) const noe
 template <Geometry G, class W, class Policy, port::Cores C>
 void PageAllocator<G, W, Policy, C>::release_blocks(ZoneState& zone, PfnRange pages, Place place) noexcept {
   while (!pages.empty()) {
-    const ZoneHold hold{cores_, zone};
+    const ZoneHold hold{cores_, zone.lock};
     pages = {release_block(zone, pages, place), pages.end()};
   }
 }
@@ -176,7 +176,7 @@ template <Geometry G, class W, class Policy, port::Cores C>
 void PageAllocator<G, W, Policy, C>::defer(ZoneState& zone, PfnRange sections) noexcept {
   if constexpr (!G.is_flat()) {
     const PageCount step{Map::kSectionPages};
-    const ZoneHold hold{cores_, zone};
+    const ZoneHold hold{cores_, zone.lock};
     for (Pfn at = sections.begin(); at < sections.end(); at = at + step) map_->set_deferred(at, zone.index);
     if (zone.deferred == 0 || sections.begin() < zone.deferred_begin) zone.deferred_begin = sections.begin();
     if (zone.deferred == 0 || zone.deferred_end < sections.end()) zone.deferred_end = sections.end();
@@ -233,7 +233,7 @@ auto PageAllocator<G, W, Policy, C>::descriptor(Pfn page) noexcept -> Descriptor
   if constexpr (!G.is_flat()) {
     if (map_->is_deferred(page)) {
       ZoneState& zone = zones_[map_->zone_of_deferred(page)];
-      const ZoneHold hold{cores_, zone};
+      const ZoneHold hold{cores_, zone.lock};
       if (map_->is_deferred(page)) bring_up(zone, Pfn{align_down(page.raw, Map::kSectionPages)});
     }
   }

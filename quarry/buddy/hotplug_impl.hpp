@@ -31,7 +31,7 @@ Result<Zonelists> PageAllocator<G, W, Policy, C>::online([[maybe_unused]] std::u
     for (Pfn at = sections.begin(); at < sections.end(); at = at + PageCount{size})
       map_->set_online(at, zone);
     {
-      const ZoneHold hold{cores_, state};
+      const ZoneHold hold{cores_, state.lock};
       zones::grow(*layout_, zone, sections);
       follow_span(state);
     }
@@ -68,7 +68,7 @@ template <Geometry G, class W, class Policy, port::Cores C>
 void PageAllocator<G, W, Policy, C>::withdraw(ZoneState& zone, PfnRange pages) noexcept {
   if constexpr (!G.is_flat()) {
     for (Pfn at = pages.begin(); at < pages.end();) {
-      const ZoneHold hold{cores_, zone};
+      const ZoneHold hold{cores_, zone.lock};
       ZoneFree& free = pages_of(zone);
       const FreeBlock block = free.block_of(at).value();
       check(block.page == at && at + block.order.pages() <= pages.end(),
@@ -77,7 +77,7 @@ void PageAllocator<G, W, Policy, C>::withdraw(ZoneState& zone, PfnRange pages) n
       map_->at(at).become_nothing();
       at = at + block.order.pages();
     }
-    const ZoneHold hold{cores_, zone};
+    const ZoneHold hold{cores_, zone.lock};
     for (Pfn at = pages.begin(); at < pages.end(); at = at + G.pageblock_order().pages()) {
       set_pageblock(at, MigrateType::movable);
       --zone.isolated;

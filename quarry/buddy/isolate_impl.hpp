@@ -51,7 +51,7 @@ Result<Done> PageAllocator<G, W, Policy, C>::isolate(PfnRange pages) noexcept {
   bring_up_all(pages);
   const PageCount whole = G.pageblock_order().pages();
   {
-    const ZoneHold hold{cores_, *zone};
+    const ZoneHold hold{cores_, zone->lock};
     if (const auto may = may_isolate(*zone, pages); !may) return may;
     pages_of(*zone).cut(pages.begin());
   }
@@ -69,7 +69,7 @@ Result<Done> PageAllocator<G, W, Policy, C>::isolate(PfnRange pages) noexcept {
 template <Geometry G, class W, class Policy, port::Cores C>
 Result<Done> PageAllocator<G, W, Policy, C>::isolate_one(ZoneState& zone, Pfn pageblock) noexcept {
   const PageCount whole = G.pageblock_order().pages();
-  const ZoneHold hold{cores_, zone};
+  const ZoneHold hold{cores_, zone.lock};
   const MigrateType old = map_->pageblock_type(pageblock);
   if (old == MigrateType::isolate) return Error::busy;
   ZoneFree& free = pages_of(zone);
@@ -96,7 +96,7 @@ void PageAllocator<G, W, Policy, C>::undo_isolation(PfnRange pages, MigrateType 
 
 template <Geometry G, class W, class Policy, port::Cores C>
 void PageAllocator<G, W, Policy, C>::undo_one(ZoneState& zone, Pfn pageblock, MigrateType type) noexcept {
-  const ZoneHold hold{cores_, zone};
+  const ZoneHold hold{cores_, zone.lock};
   ZoneFree& free = pages_of(zone);
   // Isolated neighbours that were freed meanwhile have merged.
   free.cut(pageblock);
@@ -146,7 +146,7 @@ Result<Done> PageAllocator<G, W, Policy, C>::alloc_range(PfnRange pages, Migrate
   }
   capture(zone, pages);
   undo_isolation(around, type);
-  const ZoneHold hold{cores_, zone};
+  const ZoneHold hold{cores_, zone.lock};
   ++zone.count.allocs;
   return Done{};
 }
@@ -193,7 +193,7 @@ template <Geometry G, class W, class Policy, port::Cores C>
 void PageAllocator<G, W, Policy, C>::capture(ZoneState& zone, PfnRange pages) noexcept {
   constexpr std::uint64_t most = std::uint64_t{1} << G.max_order_;
   for (Pfn at = pages.begin(); at < pages.end();) {
-    const ZoneHold hold{cores_, zone};
+    const ZoneHold hold{cores_, zone.lock};
     ZoneFree& free = pages_of(zone);
     free.cut(pages.begin());
     free.cut(pages.end());
@@ -217,7 +217,7 @@ Result<Done> PageAllocator<G, W, Policy, C>::alloc_at(Pfn page, Order order, Mig
   if (descriptor(page) == nullptr) return Error::bad_argument;
   ZoneState* const zone = zone_of(page);
   if (zone == nullptr) return Error::bad_argument;
-  const ZoneHold hold{cores_, *zone};
+  const ZoneHold hold{cores_, zone->lock};
   ZoneFree& free = pages_of(*zone);
   const auto block = free.block_of(page);
   if (!block || block.value().order < order) return Error::busy;
@@ -250,7 +250,7 @@ Result<Done> PageAllocator<G, W, Policy, C>::free_range(PfnRange pages) noexcept
     Descriptor& head = map_->at(at);
     ZoneState& zone = zone_of_part(head.part());
     observer_.freed(at, Order{0});
-    const ZoneHold hold{cores_, zone};
+    const ZoneHold hold{cores_, zone.lock};
     give_back(zone, head, at, Order{0}, Place::fitting);
   }
   return Done{};

@@ -33,6 +33,7 @@
 #include "quarry/buddy/zone_state.hpp"
 #include "quarry/buddy/zone_stats.hpp"
 #include "quarry/page/memory_map.hpp"
+#include "quarry/port/core_hold.hpp"
 #include "quarry/port/one_core.hpp"
 
 namespace quarry::buddy {
@@ -45,6 +46,7 @@ class PageAllocator {
   using Lists = typename Policy::template Lists<G>;
   using Map = typename ZoneFree::Map;
   using Descriptor = typename Map::Descriptor;
+  using CoreLock = typename Cores::Lock;
   static constexpr Geometry kGeometry = G;
   static_assert(Observer<Watcher> && ZonePages<ZoneFree, Watcher>);
 
@@ -223,6 +225,7 @@ class PageAllocator {
   // Source    Linux 6.1, "offline_pages" (behaviour).
   Result<Zonelists> offline(PfnRange sections) noexcept;
 
+  const Cores& cores() const noexcept { return cores_; }
   // The descriptor of `page`, brought up if its section is deferred; null where there is none.
   Descriptor* descriptor(Pfn page) noexcept;
   Map& map() noexcept { return *map_; }
@@ -255,27 +258,12 @@ class PageAllocator {
  private:
   friend class Saboteur;  // a test breaks laws with it
   using Guard = typename Cores::Guard;
-  using CoreLock = typename Cores::Lock;
   using ZoneState = buddy::ZoneState<CoreLock>;
   // Functions that tell the observer something stay out of line: whether it is told must not change what
   // the compiler makes of their callers.
   using ZoneRefs = std::span<const zones::ZoneRef>;
 
-  // This core works on one zone.
-  class QUARRY_SCOPED_LOCK ZoneHold {
-   public:
-    ZoneHold(const Cores& cores, const ZoneState& zone) noexcept QUARRY_ACQUIRES(zone.lock)
-        : guard_{cores}, lock_{zone.lock} {
-      zone.lock.acquire();
-    }
-    ~ZoneHold() QUARRY_RELEASES() { lock_.release(); }
-    ZoneHold(const ZoneHold&) = delete;
-    ZoneHold& operator=(const ZoneHold&) = delete;
-
-   private:
-    [[no_unique_address]] Guard guard_;
-    CoreLock& lock_;
-  };
+  using ZoneHold = port::CoreHold<Cores>;  // this core works on one zone
 
   // A request on its way through the zones.
   struct Search {
@@ -378,7 +366,7 @@ class PageAllocator {
     return free_[zone.index];
   }
   Result<FreeBlock> free_block(const ZoneState& zone, Pfn page) const noexcept QUARRY_EXCLUDES(zone.lock) {
-    const ZoneHold hold{cores_, zone};
+    const ZoneHold hold{cores_, zone.lock};
     return pages_of(zone).block_of(page);
   }
 

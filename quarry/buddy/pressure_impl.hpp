@@ -61,7 +61,7 @@ Result<Pfn> PageAllocator<G, W, Policy, C>::alloc_under_pressure(ZoneRefs zoneli
 template <Geometry G, class W, class Policy, port::Cores C>
 void PageAllocator<G, W, Policy, C>::keep_for_urgent(ZoneState& zone, Pfn page) noexcept {
   const std::uint64_t whole = G.pageblock_order().pages().raw;
-  const ZoneHold hold{cores_, zone};
+  const ZoneHold hold{cores_, zone.lock};
   if (zone.highatomic >= divide(zone.zone->managed.raw, 100) + whole) return;
   if (config_.grouping == Grouping::none || !page::is_ordinary(map_->pageblock_type(page))) return;
   zone.highatomic += whole;
@@ -77,7 +77,7 @@ bool PageAllocator<G, W, Policy, C>::give_up_urgent(ZoneRefs zonelist, MigrateTy
   const std::uint64_t whole = G.pageblock_order().pages().raw;
   for (const zones::ZoneRef ref : zonelist) {
     ZoneState& zone = zones_[ref.zone];
-    const ZoneHold hold{cores_, zone};
+    const ZoneHold hold{cores_, zone.lock};
     if (zone.highatomic == 0 || (!all && zone.highatomic <= whole)) continue;
     const auto page = pages_of(zone).first_of(MigrateType::highatomic);
     if (!page) continue;

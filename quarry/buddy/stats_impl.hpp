@@ -9,7 +9,7 @@ template <Geometry G, class W, class Policy, port::Cores C>
 ZoneStats PageAllocator<G, W, Policy, C>::stats(std::uint32_t zone) const noexcept {
   check(zone < zones_.size(), "no such zone");
   const ZoneState& state = zones_[zone];
-  const ZoneHold hold{cores_, state};
+  const ZoneHold hold{cores_, state.lock};
   ZoneStats stats;
   stats.free = PageCount{state.free};
   stats.free_cma = PageCount{state.free_cma};

@@ -78,7 +78,7 @@ class Kmalloc {
   Result<Pfn> large_at(const void* memory) noexcept;
   // Adds, or takes away what wraps.
   void count_large(std::uint64_t blocks, std::uint64_t pages) noexcept {
-    const CoreHold<typename P::Cores> hold{slabs_->pages().cores(), lock_};
+    const port::CoreHold<typename P::Cores> hold{slabs_->pages().cores(), lock_};
     large_blocks_ += blocks, large_pages_ += pages;
   }
   Result<void*> take_large(std::uint64_t size, const Where& where, Memory memory) noexcept;

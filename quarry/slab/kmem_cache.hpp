@@ -116,7 +116,7 @@ class KmemCache {
  private:
   friend class SlabAllocator<P>;
   using Lock = typename P::Cores::Lock;
-  using Hold = CoreHold<typename P::Cores>;
+  using Hold = port::CoreHold<typename P::Cores>;
 
   // A frame's slab, and which of its objects a pointer is.
   struct Place {

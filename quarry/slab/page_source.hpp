@@ -10,6 +10,7 @@
 #include "quarry/base/result.hpp"
 #include "quarry/buddy/request.hpp"
 #include "quarry/page/descriptor.hpp"
+#include "quarry/port/core_hold.hpp"
 #include "quarry/port/one_core.hpp"
 #include "quarry/zones/zones.hpp"
 
@@ -43,23 +44,6 @@ concept PageSource =
       { p.cores() } noexcept -> std::same_as<const typename P::Cores&>;
       requires port::Cores<typename P::Cores>;
     };
-
-// Holds what a cache guards, on a core that does nothing else meanwhile.
-template <class Cores>
-class QUARRY_SCOPED_LOCK CoreHold {
- public:
-  using Lock = typename Cores::Lock;
-  CoreHold(const Cores& cores, Lock& lock) noexcept QUARRY_ACQUIRES(lock) : guard_{cores}, lock_{lock} {
-    lock.acquire();
-  }
-  ~CoreHold() QUARRY_RELEASES() { lock_.release(); }
-  CoreHold(const CoreHold&) = delete;
-  CoreHold& operator=(const CoreHold&) = delete;
-
- private:
-  [[no_unique_address]] typename Cores::Guard guard_;
-  Lock& lock_;
-};
 
 // Where an object or a block should lie, and how hard to try.
 struct Where {
