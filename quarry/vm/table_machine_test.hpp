@@ -18,12 +18,17 @@ struct TestFrames {
   std::array<Frame, kCount> frames;
   std::array<bool, kCount> is_taken;
 
+  static constexpr std::size_t place_of(Pfn page) noexcept {
+    return static_cast<std::size_t>(page.raw - kFirst);
+  }
   std::uint64_t taken() const noexcept {
     std::uint64_t count = 0;
     for (const bool is : is_taken) count += is ? 1 : 0;
     return count;
   }
-  std::uint64_t* entries_at(PhysAddr at) noexcept { return frames[(at.raw >> 12) - kFirst].entries.data(); }
+  std::uint64_t* entries_at(PhysAddr at) noexcept {
+    return frames[place_of(Pfn{at.raw >> 12})].entries.data();
+  }
   // A sum in which every entry of every frame in use has its part.
   std::uint64_t sum() const noexcept {
     std::uint64_t sum = 0;
@@ -39,7 +44,7 @@ struct TestMap {
   std::byte* map(PfnRange pages) const noexcept {
     const std::uint64_t first = pages.begin().raw - TestFrames::kFirst;
     if (first >= TestFrames::kCount || pages.size().raw > TestFrames::kCount - first) return nullptr;
-    return reinterpret_cast<std::byte*>(memory->frames[first].entries.data());
+    return reinterpret_cast<std::byte*>(memory->frames[TestFrames::place_of(pages.begin())].entries.data());
   }
 };
 
@@ -93,8 +98,8 @@ class TestMachine {
     return Error::no_memory;
   }
   void give_back(Pfn page) noexcept {
-    expect(memory_.is_taken[page.raw - TestFrames::kFirst]);
-    memory_.is_taken[page.raw - TestFrames::kFirst] = false;
+    expect(memory_.is_taken[TestFrames::place_of(page)]);
+    memory_.is_taken[TestFrames::place_of(page)] = false;
     if (given_back++ == 0) told_at_first_return = gone + all;
   }
 
