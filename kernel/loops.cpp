@@ -69,9 +69,11 @@ class List {
   tell("empty_loop", 0, before, kPairs);
 }
 
-// One block out and in again; the first time around only warms up.
-[[gnu::noinline, gnu::noclone]] Result<Done> measure_page_pairs(System& system, Order order,
-                                                                std::uint64_t pairs) noexcept {
+// One block out and in again; the first time around only warms up. The order is known when compiled, as it is wherever a kernel
+// asks for a page.
+template <unsigned kOrder>
+[[gnu::noinline]] Result<Done> measure_page_pairs(System& system, std::uint64_t pairs) noexcept {
+  constexpr Order order{kOrder};
   for (int around = 0; around < 2; ++around) {
     const std::uint64_t before = arch::ticks();
     for (std::uint64_t left = pairs; left != 0; --left) {
@@ -85,8 +87,9 @@ class List {
 }
 
 // Many blocks out, then all of them in. The list of them is a block itself.
-[[gnu::noinline, gnu::noclone]] Result<Done> measure_many_pages(System& system, Order order,
-                                                                std::uint64_t blocks) noexcept {
+template <unsigned kOrder>
+[[gnu::noinline]] Result<Done> measure_many_pages(System& system, std::uint64_t blocks) noexcept {
+  constexpr Order order{kOrder};
   const List<Pfn> list{system, blocks};
   Pfn* const held = list.items();
   if (held == nullptr) return Error::no_memory;
@@ -181,12 +184,13 @@ Result<Done> run_loops(System& system, TextView group) noexcept {
   Result<Done> done = Done{};
   const auto wanted = [&](TextView name) { return done && (group.empty() || group == name); };
   if (wanted("empty_loop")) measure_nothing();
-  for (const unsigned order : {0u, 1u, 3u})
-    if (wanted("page_pair")) done = measure_page_pairs(system, Order{order}, kPairs);
-  for (const unsigned order : {9u, 10u})
-    if (wanted("page_pair")) done = measure_page_pairs(system, Order{order}, kLargePairs);
-  if (wanted("page_bulk")) done = measure_many_pages(system, Order{0}, kSinglePages);
-  if (wanted("page_bulk")) done = measure_many_pages(system, Order{9}, kLargeBlocks);
+  if (wanted("page_pair")) done = measure_page_pairs<0>(system, kPairs);
+  if (wanted("page_pair")) done = measure_page_pairs<1>(system, kPairs);
+  if (wanted("page_pair")) done = measure_page_pairs<3>(system, kPairs);
+  if (wanted("page_pair")) done = measure_page_pairs<9>(system, kLargePairs);
+  if (wanted("page_pair")) done = measure_page_pairs<10>(system, kLargePairs);
+  if (wanted("page_bulk")) done = measure_many_pages<0>(system, kSinglePages);
+  if (wanted("page_bulk")) done = measure_many_pages<9>(system, kLargeBlocks);
   for (const std::uint32_t size : {16u, 64u, 256u, 1024u})
     if (done) done = measure_slab(system, size, group);
   console().put(done ? "@@LOOP done\n" : "@@LOOP failed\n");
