@@ -125,7 +125,7 @@ def write():
                     lines += headers(f"headers-kernel-{compiler}-{machine}", f"{command} -Ikernel/{machine}", ("kernel",),
                                      without=f"kernel/{other}/")
                 # Tests are large, and alike on all machines: at -O2 on one.
-                lines += bare(f"bare-{compiler}-{machine}", f"{command} -O2", machine, 8, machine == "x86_64")
+                lines += bare(f"bare-{compiler}-{machine}", f"{command} -O2", machine, 8, False)
                 lines += bare(f"bare0-{compiler}-{machine}", f"{command} -O0", machine, 1, True)
     text = "\n".join(lines) + "\n"
     write_if_new(FILE, text)

@@ -167,24 +167,22 @@ def all_steps():
     ]
     builds = [
         Step("build-release", "the tool, g++ -O2", build("release", "quarry", "corpus", "early_proof", "pages_proof", "pages_threads", "pages_schedules", "fdt_against_libfdt"), cores=WHOLE),
-        Step("build-dev", "unit tests, g++", build("dev", "unit_tests", "must_fail", "examples"), cores=WHOLE),
+        Step("build-dev", "examples, and tests that must fail, g++", build("dev", "must_fail", "examples"), cores=WHOLE),
         Step("build-32bit", "tests for arm, to run here", build("arm32", "unit_tests", "early_proof"), cores=WHOLE,
              tools=("arm-linux-gnueabihf-g++",)),
         Step("build-asan", "tests and fuzzers, clang++ with ASan and UBSan", build("asan", "model_tests", "all"), cores=WHOLE),
     ]
-    compiled = [Step(f"bare-{compiler}-{machine}", "the library without libc, -O2 (x86_64: unit tests too); its symbols",
+    compiled = [Step(f"bare-{compiler}-{machine}", "the library without libc, -O2; its symbols",
                      lint(f"bare-{compiler}-{machine}"), cores=WHOLE) for compiler, machine in often]
     compiled += [
         Step("headers-host", "each header alone, g++", lint("headers"), cores=WHOLE),
         Step("headers-bare-gcc", "each header alone, without libc, 32 bits", lint("headers-gcc-arm"), cores=WHOLE),
         Step("headers-bare-clang", "each header alone, without libc", lint("headers-clang-x86_64"), cores=WHOLE),
-        Step("tidy", "clang-tidy 14 over all but tests", lint("tidy"), cores=WHOLE, tools=("clang-tidy",)),
     ]
     tests = [
         Step("model-asan-1", "model and agreement tests, clang++, ASan and UBSan, one half",
              model("asan", part=0, parts=2), ("build-asan",), counts=True),
         Step("model-asan-2", "the other half", model("asan", part=1, parts=2), ("build-asan",), counts=True),
-        Step("unit-dev", "unit tests, g++", unit("dev"), ("build-dev",), counts=True),
         Step("unit-asan", "unit tests, clang++, ASan and UBSan", unit("asan"), ("build-asan",), counts=True),
         Step("unit-32bit", "unit tests as 32-bit code", unit_32bit, ("build-32bit",), counts=True, tools=("qemu-arm",)),
         Step("proof-32bit", "memblock and bootmem against their models as 32-bit code, a little of each",
@@ -215,7 +213,9 @@ def all_steps():
               for name, path in sources.fuzzers().items()]
     tests += kernel_steps()
     long = [
-        Step("build-model", "model tests, g++", build("dev", "model_tests"), cores=WHOLE),
+        Step("build-model", "unit and model tests, g++", build("dev", "unit_tests", "model_tests"), cores=WHOLE),
+        Step("unit-dev", "unit tests, g++", unit("dev"), ("build-model",), counts=True),
+        Step("tidy", "clang-tidy 14 over all but tests", lint("tidy"), cores=WHOLE, tools=("clang-tidy",)),
         Step("build-tsan", "tests, clang++ with TSan", build("tsan", "unit_tests", "model_tests", "pages_threads"), cores=WHOLE),
         Step("build-fuzz", "fuzzers, -O2", build("fuzz", "fuzzers"), cores=WHOLE),
         Step("build-freestanding", "the preset for bare machines", build("freestanding", "all"), cores=WHOLE),
@@ -252,7 +252,7 @@ def all_steps():
                   lambda job: job.run("tools/debian-trees", timeout=3600) and None, ("build-release", "build-asan"), cores=WHOLE,
                   counts=True, tools=("apt-get", "dpkg-deb", "setarch"))]
     long += [Step("tidy-each", "clang-tidy 14, each source by itself, tests too", lint("tidy-each"), cores=WHOLE, tools=("clang-tidy",))]
-    long += [Step(f"bare-{compiler}-{machine}", "the library without libc, -O2 (x86_64: unit tests too); its symbols",
+    long += [Step(f"bare-{compiler}-{machine}", "the library without libc, -O2; its symbols",
                   lint(f"bare-{compiler}-{machine}"), cores=WHOLE) for compiler, machine in bare if (compiler, machine) not in often]
     long += [Step(f"bare0-{compiler}-{machine}", "library and unit tests without libc, -O0; their symbols",
                   lint(f"bare0-{compiler}-{machine}"), cores=WHOLE) for compiler, machine in bare]
