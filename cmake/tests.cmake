@@ -27,6 +27,7 @@ target_link_libraries(pages_proof PRIVATE quarry_options quarry_lib)
 
 # What examples/ shows to kernels, run here.
 quarry_sources(example_sources examples)
+list(FILTER example_sources EXCLUDE REGEX "examples/.+/")  # kernels, which bring their own beginning
 add_executable(examples EXCLUDE_FROM_ALL ${example_sources} tests/examples_main.cpp host/panic.cpp)
 target_link_libraries(examples PRIVATE quarry_options quarry_lib)
 
