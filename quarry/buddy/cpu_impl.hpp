@@ -282,7 +282,7 @@ void PageAllocator<G, W, Policy, C>::spill_list(ZoneState& zone, Lists& lists, u
   if constexpr (Lists::kAreArrays) {
     const std::uint64_t wanted = (left + order.pages().raw - 1) >> order.raw();
     const auto all = lists.entries(list);
-    const auto oldest = wanted < all.size() ? all.first(wanted) : all;
+    const auto oldest = wanted < all.size() ? all.first(static_cast<std::size_t>(wanted)) : all;
     if (order == Order{0})
       give_singles(zone, oldest);
     else
