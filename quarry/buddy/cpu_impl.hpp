@@ -42,9 +42,13 @@ Result<Done> PageAllocator<G, W, Policy, C>::start_cpu_lists(page::MetadataSourc
     for (std::size_t i = 0; i < count; ++i) ::new (static_cast<void*>(lists + i)) Lists{};
   CoreState* const states = carver.take<CoreState>(cores);
   for (unsigned core = 0; core < cores; ++core) ::new (static_cast<void*>(states + core)) CoreState{};
-  nearest_ = {carver.take<Nearest>(places_.size() * zones::kZoneTypes), places_.size() * zones::kZoneTypes};
+  const std::size_t asked = places_.size() * zones::kZoneTypes;
+  auto* const nearest = carver.take<Shared<const Nearest*>>(asked);
   if constexpr (Lists::kAreArrays) main_run_ = map_->main_run();
   homes_ = carver.take<Nearest>(zone_of_part_.size());
+  for (std::size_t i = 0; i < asked; ++i)
+    ::new (static_cast<void*>(nearest + i)) Shared<const Nearest*>{&none_};
+  nearest_ = {nearest, asked};
   core_states_ = {states, cores};
   core_states_[cores_.this_core()].last_misuse = first_core_.last_misuse;
   cores_on_lists_ = cores;
@@ -63,15 +67,15 @@ Result<Done> PageAllocator<G, W, Policy, C>::start_cpu_lists(page::MetadataSourc
 template <Geometry G, class W, class Policy, port::Cores C>
 void PageAllocator<G, W, Policy, C>::find_nearest() noexcept {
   if constexpr (!Lists::kAreArrays) return;
-  for (Nearest& nearest : nearest_) nearest = {&nowhere_, lists_.data(), 0};
   for (const zones::Node& from : layout_->nodes)
     for (unsigned highest = 0; !nearest_.empty() && highest < zones::kZoneTypes; ++highest) {
       const ZoneRefs zonelist =
           zones_for({.highest = static_cast<zones::ZoneType>(highest), .node = from.id});
-      Nearest& nearest = nearest_[static_cast<std::size_t>(from.id) * zones::kZoneTypes + highest];
-      if (config_.grouping == Grouping::none || zonelist.empty()) continue;
-      ZoneState& zone = zones_[zonelist.front().zone];
-      if (has_cpu_lists(zone)) nearest = {&zone, &lists_of(zone, 0), Descriptor::in_use_tag(zone.first_part)};
+      const Nearest* nearest = &none_;
+      if (config_.grouping != Grouping::none && !zonelist.empty())
+        if (const ZoneState& zone = zones_[zonelist.front().zone]; has_cpu_lists(zone))
+          nearest = &homes_[zone.first_part];
+      nearest_[static_cast<std::size_t>(from.id) * zones::kZoneTypes + highest] = nearest;
       if (from.id == NodeId::first) first_nearest_[highest] = nearest;
     }
 }

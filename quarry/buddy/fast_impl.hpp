@@ -38,12 +38,12 @@ inline bool PageAllocator<G, W, Policy, C>::take_at_hand([[maybe_unused]] Order 
     if (!Lists::keeps(order) || request.placement != Placement::nearest || !page::is_ordinary(request.type))
       return false;
     const auto highest = static_cast<std::size_t>(request.highest);
-    const Nearest* near = &first_nearest_[highest];
+    const Nearest* near = first_nearest_[highest];
     if (request.node != NodeId::first) {
       const std::size_t at = static_cast<std::size_t>(request.node) * zones::kZoneTypes + highest;
       if (at >= nearest_.size()) [[unlikely]]
         return false;
-      near = &nearest_[at];
+      near = nearest_[at];
     }
     const Nearest& from = *near;
     const ZoneState& zone = *from.zone;

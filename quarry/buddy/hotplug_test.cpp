@@ -229,6 +229,25 @@ TEST_ON_SPARSE(pages_on_a_core_leave_with_their_section) {
   machine.expect_lawful();
 }
 
+// What cores have at hand of the zone that came first must not be served before the one that is nearest now.
+TEST(zonelists_that_were_built_anew_are_heeded_by_cores_with_lists) {
+  using M = Plugged<k4KSparse, CompactPolicy>;
+  M machine;
+  auto& allocator = machine.allocator;
+  expect(static_cast<bool>(allocator.start_cpu_lists(machine.source())));
+  allocator.set_watermarks(0);
+  const auto before = allocator.alloc_pages(Order{0}, kMovable);
+  expect(before && before.value() < Pfn{2 * M::kSection});
+  expect(machine.plug(2, M::kMovableZone));
+  allocator.set_watermarks(0);
+  const auto after = allocator.alloc_pages(Order{0}, kMovable);
+  expect(after && after.value() >= Pfn{2 * M::kSection});
+  expect(static_cast<bool>(allocator.free_pages(before.value(), Order{0})));
+  expect(static_cast<bool>(allocator.free_pages(after.value(), Order{0})));
+  allocator.drain_all();
+  machine.expect_lawful();
+}
+
 TEST_ON_SPARSE(a_deferred_section_comes_and_goes_untouched) {
   using M = Plugged<G>;
   M machine{HandOver::deferred};

@@ -62,7 +62,8 @@ Result<Done> PageAllocator<G, W, Policy, C>::init_zones(page::MetadataSource sou
   free_ = {free.value(), count};
   zone_of_part_ = {homes.value(), static_cast<std::size_t>(part_count)};
   for (auto& least : nowhere_.comfortable) least[0] = least[1] = UINT64_MAX >> 1;
-  for (Nearest& nearest : first_nearest_) nearest = {&nowhere_, nullptr, 0};
+  none_ = {&nowhere_, nullptr, 0};
+  for (auto& nearest : first_nearest_) nearest = &none_;
   return Done{};
 }
 
@@ -129,6 +130,7 @@ void PageAllocator<G, W, Policy, C>::set_min_free(std::uint64_t min_free_kbytes,
     state.set_marks(watermarks_of(state.zone->managed, is_high(*state.zone) ? Memory::high : Memory::low,
                                   lowmem, min_free_kbytes, G.page_size(), config));
   for (ZoneState& state : zones_) set_cpu_limits(state);
+  find_nearest();
 }
 
 template <Geometry G, class W, class Policy, port::Cores C>

@@ -50,10 +50,9 @@ Result<Done> PageAllocator<G, W, Policy, C>::isolate(PfnRange pages) noexcept {
   if (zone == nullptr || pages.begin() < span.begin() || span.end() < pages.end()) return Error::bad_argument;
   bring_up_all(pages);
   const PageCount whole = G.pageblock_order().pages();
-  {
+  for (Pfn at = pages.begin(); at < pages.end(); at = at + whole) {
     const ZoneHold hold{cores_, zone->lock};
-    if (const auto may = may_isolate(*zone, pages); !may) return may;
-    pages_of(*zone).cut(pages.begin());
+    if (const auto may = may_isolate(*zone, {at, at + whole}); !may) return may;
   }
   for (Pfn at = pages.begin(); at < pages.end(); at = at + whole) {
     const auto done = isolate_one(*zone, at);
@@ -78,7 +77,7 @@ Result<Done> PageAllocator<G, W, Policy, C>::isolate_one(ZoneState& zone, Pfn pa
   const std::uint64_t moved = free.retype(pageblock, MigrateType::isolate).free;
   zone.free -= moved;
   if (old == MigrateType::cma) zone.add_free_cma(0 - moved);
-  if (old == MigrateType::highatomic) zone.highatomic -= whole.raw;
+  if (old == MigrateType::highatomic) zone.add_highatomic(0 - whole.raw);
   ++zone.isolated;
   follow_isolation(zone);
   set_pageblock(pageblock, MigrateType::isolate);
@@ -104,7 +103,7 @@ void PageAllocator<G, W, Policy, C>::undo_one(ZoneState& zone, Pfn pageblock, Mi
   const std::uint64_t moved = free.retype(pageblock, type).free;
   zone.free += moved;
   if (type == MigrateType::cma) zone.add_free_cma(moved);
-  if (type == MigrateType::highatomic) zone.highatomic += G.pageblock_order().pages().raw;
+  if (type == MigrateType::highatomic) zone.add_highatomic(G.pageblock_order().pages().raw);
   --zone.isolated;
   follow_isolation(zone);
   set_pageblock(pageblock, type);

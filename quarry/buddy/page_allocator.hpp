@@ -92,7 +92,7 @@ class PageAllocator {
   Result<Done> release_used(std::uint32_t zone, PfnRange pages) noexcept;
 
   // Computes the watermarks and the lowmem reserves of all zones from the pages managed now. Before the first call
-  // all are 0. Where there are per-CPU lists their limits follow.
+  // all are 0. Where there are per-CPU lists their limits follow, and zonelists that were built anew are heeded from now on.
   void set_watermarks(std::uint64_t min_free_kbytes, const WatermarkConfig& config = {}) noexcept;
   // The watermarks alone, as when min_free_kbytes is changed later: the lowmem reserves stay.
   //
@@ -161,7 +161,8 @@ class PageAllocator {
   Bytes cpu_lists_size() const noexcept {
     const std::uint64_t cores = cores_.core_count();
     return Bytes{lists_rows_ * cores * sizeof(Lists) + cores * sizeof(CoreState) + alignof(Lists) +
-                 (places_.size() * zones::kZoneTypes + zone_of_part_.size()) * sizeof(Nearest)};
+                 zone_of_part_.size() * sizeof(Nearest) +
+                 places_.size() * zones::kZoneTypes * sizeof(Shared<const Nearest*>)};
   }
   // A node's online cores, from which the limits of its zones follow. All of them before the first call.
   void set_cores_of_node(NodeId node, unsigned cores) noexcept;
@@ -419,13 +420,15 @@ class PageAllocator {
   std::span<Lists> lists_;                       // by zone with parts, then core; empty: there are none
   std::uint32_t lists_rows_ = 0;
   unsigned cores_on_lists_ = 0;
-  std::span<Nearest> nearest_;  // by node, then highest zone type; empty: there are no lists
-  Nearest first_nearest_[zones::kZoneTypes] = {};  // the same of node 0, without a look whether it is there
-  typename Map::MainRun main_run_;                 // of the map; none before there are lists
-  Nearest* homes_ = nullptr;                       // by the part that descriptors name
-  ZoneState nowhere_{};                            // comfortable nowhere
-  std::span<const std::uint32_t> places_;          // by NodeId: 1 + place in Layout::nodes, 0 for none
-  std::span<std::uint32_t> node_cores_;  // as Layout::nodes: online cores; 0: as many as there are lists
+  // By node, then highest zone type; empty: there are no lists. The same of node 0, without a look whether it is there.
+  std::span<Shared<const Nearest*>> nearest_;
+  Shared<const Nearest*> first_nearest_[zones::kZoneTypes];
+  typename Map::MainRun main_run_;         // of the map; none before there are lists
+  Nearest* homes_ = nullptr;               // by the part that descriptors name
+  ZoneState nowhere_{};                    // comfortable nowhere
+  Nearest none_{};                         // it, as a zone to be asked first
+  std::span<const std::uint32_t> places_;  // by NodeId: 1 + place in Layout::nodes, 0 for none
+  std::span<std::uint32_t> node_cores_;    // as Layout::nodes: online cores; 0: as many as there are lists
   AllocatorConfig config_;
   std::span<CoreState> core_states_;  // empty: one core runs
   mutable CoreState first_core_;

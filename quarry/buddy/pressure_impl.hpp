@@ -64,8 +64,7 @@ void PageAllocator<G, W, Policy, C>::keep_for_urgent(ZoneState& zone, Pfn page) 
   const ZoneHold hold{cores_, zone.lock};
   if (zone.highatomic >= divide(zone.zone->managed.raw, 100) + whole) return;
   if (config_.grouping == Grouping::none || !page::is_ordinary(map_->pageblock_type(page))) return;
-  zone.highatomic += whole;
-  zone.follow_marks();
+  zone.add_highatomic(whole);
   set_pageblock(page, MigrateType::highatomic);
   pages_of(zone).retype(page, MigrateType::highatomic);
 }
@@ -83,8 +82,7 @@ bool PageAllocator<G, W, Policy, C>::give_up_urgent(ZoneRefs zonelist, MigrateTy
     if (!page) continue;
     const Pfn begin{align_down(page.value().raw, whole)};
     pages_of(zone).cut(begin + PageCount{whole});
-    zone.highatomic -= whole;
-    zone.follow_marks();
+    zone.add_highatomic(0 - whole);
     set_pageblock(page.value(), type);
     const bool helps = pages_of(zone).retype(page.value(), type).free != 0;
     merge_again(zone, begin);

@@ -47,6 +47,10 @@ struct ZoneState {
     free_cma += pages;
     follow_marks();
   }
+  void add_highatomic(std::uint64_t pages) noexcept {  // likewise
+    highatomic += pages;
+    follow_marks();
+  }
   void follow_marks() noexcept {
     for (unsigned type = 0; type < zones::kZoneTypes; ++type)
       comfortable[type][0] = (comfortable[type][1] = low + reserve[type] + highatomic) + free_cma;
