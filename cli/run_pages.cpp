@@ -1,6 +1,6 @@
 #include "cli/run_pages.hpp"
 
-#include "cli/pages_stage.hpp"
+#include "cli/run_pages_impl.hpp"
 
 namespace quarry::cli {
 
@@ -9,11 +9,7 @@ PagesRun run_pages(memory::EarlySystem& early, hosted::PagedRam& ram, page::Meta
                    PolicyChoice policy) {
   PagesRun run;
   with_policy(policy, [&]<class Policy>() {
-    run.is_known = with_geometry(early.machine().geometry, [&]<Geometry G>() {
-      PagesStage<G, Policy> stage{early, ram, metadata, as_linux, log, report};
-      run.done = stage.run();
-      run.reached = stage.reached();
-    });
+    run = run_pages_of<Policy>(early, ram, metadata, as_linux, log, report);
   });
   return run;
 }

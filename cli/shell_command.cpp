@@ -7,8 +7,9 @@
 #include "cli/boot_machine.hpp"
 #include "cli/output.hpp"
 #include "cli/shell_console.hpp"
-#include "cli/shell_stage.hpp"
+#include "cli/shell_serve.hpp"
 #include "cli/sizes.hpp"
+#include "cli/text.hpp"
 #include "shell/shell.hpp"
 
 namespace quarry::cli {
@@ -40,11 +41,8 @@ class Session {
                  std::optional<AsLinux> as_linux, const BootReport& report) {
     PagesRun run;
     with_policy(options_.policy, [&]<class Policy>() {
-      run.is_known = with_geometry(early.machine().geometry, [&]<Geometry G>() {
-        ShellStage<G, Policy> stage{early, ram, metadata, as_linux, options_.policy, teller_};
-        run.done = stage.bring_up(run.reached);
-        if (run.done) prompt(stage.machine(), report);
-      });
+      run = serve_shell_of<Policy>({early, ram, metadata, as_linux}, options_.policy, teller_,
+                                   [&](shell::Machine& machine) { prompt(machine, report); });
     });
     return run;
   }

@@ -56,15 +56,18 @@ if(EXISTS "${PROJECT_SOURCE_DIR}/linux/builtin")
 endif()
 quarry_hosted(quarry_cli cli quarry_linux quarry_shell CLI11::CLI11 ${QUARRY_EDIT})
 
-# All policies on all geometries, twice: at -O2 each takes as long as the rest of the tool.
-set_source_files_properties("${PROJECT_SOURCE_DIR}/cli/run_pages.cpp" "${PROJECT_SOURCE_DIR}/cli/shell_command.cpp"
-  PROPERTIES COMPILE_OPTIONS "-O1")
+# Each policy on all geometries, twice: at -O2 each takes as long as the rest of the tool.
+set(stages run_pages_linux run_pages_compact shell_serve_linux shell_serve_compact)
+list(TRANSFORM stages PREPEND "${PROJECT_SOURCE_DIR}/cli/")
+list(TRANSFORM stages APPEND ".cpp")
+set_source_files_properties(${stages} PROPERTIES COMPILE_OPTIONS "-O1")
 # What runs once a process, if at all, and is long to compile: the command line, whose library is all templates, and where
 # tests are quick, the shell. Precompiled headers are of one optimisation.
 set_source_files_properties("${PROJECT_SOURCE_DIR}/cli/main.cpp" "${PROJECT_SOURCE_DIR}/cli/boot_options.cpp"
   PROPERTIES COMPILE_OPTIONS "-O0" SKIP_PRECOMPILE_HEADERS ON)
 if(QUARRY_QUICK)
-  set_source_files_properties("${PROJECT_SOURCE_DIR}/cli/shell_command.cpp"
+  list(FILTER stages INCLUDE REGEX shell_serve)
+  set_source_files_properties(${stages}
     PROPERTIES COMPILE_OPTIONS "${QUARRY_QUICK}" SKIP_PRECOMPILE_HEADERS ON)
 endif()
 

@@ -1,0 +1,9 @@
+#include "cli/run_pages_body.hpp"
+
+namespace quarry::cli {
+
+template PagesRun run_pages_of<buddy::CompactPolicy>(memory::EarlySystem&, hosted::PagedRam&,
+                                                     page::MetadataSource, std::optional<AsLinux>,
+                                                     const EventLog&, BootReport&);
+
+}  // namespace quarry::cli
