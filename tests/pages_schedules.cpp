@@ -61,9 +61,9 @@ class Scene {
   }
 
   // --- Calls of one core --------------------------------------------------------------------------------
-  void alloc(unsigned who, ZoneType highest = ZoneType::normal) {
+  void alloc(unsigned who, ZoneType highest = ZoneType::normal, MigrateType type = MigrateType::movable) {
     const auto page = machine_->allocator.alloc_pages(
-        Order{0}, {.highest = highest, .type = MigrateType::movable, .effort = Effort::no_wait});
+        Order{0}, {.highest = highest, .type = type, .effort = Effort::no_wait});
     if (!page) return;
     is_good(owners_[page.value().raw] == 0, "a page has two owners");
     owners_[page.value().raw] = who + 1;
@@ -80,8 +80,12 @@ class Scene {
     const PfnRange pageblock{Pfn{2}, Pfn{4}};
     auto& pages = machine_->allocator;
     if (!pages.isolate(pageblock)) return;
-    for (Pfn page = pageblock.begin(); page < pageblock.end(); page = page + PageCount{1})
-      is_good(machine_->map.at(page).state() != page::State::per_cpu, "an isolated page stays on a core");
+    for (Pfn page = pageblock.begin(); page < pageblock.end(); page = page + PageCount{1}) {
+      const auto& head = machine_->map.at(page);
+      is_good(head.state() != page::State::per_cpu, "an isolated page stays on a core");
+      is_good(head.state() != page::State::allocated || head.list() == MigrateType::movable,
+              "a pageblock is isolated with a page that must stay");
+    }
     pages.undo_isolation(pageblock);
   }
   void range() {
@@ -154,6 +158,13 @@ std::vector<Play> plays_of(Scene<Policy>& on) {
        {churn(1, 2),
         [&on] {
           for (unsigned i = 0; i < 3; ++i) on.free_one(0);
+        },
+        [&on] { on.isolate(); }}},
+      {"isolation beside requests that must stay",
+       0,
+       {[&on] {
+          const auto stay = [&on] { on.alloc(0, ZoneType::normal, MigrateType::unmovable); };
+          stay(), stay(), on.free_one(0), on.free_one(0), stay(), stay(), stay();
         },
         [&on] { on.isolate(); }}},
       {"two that isolate the same", 0, {[&on] { on.isolate(); }, [&on] { on.range(); }}},

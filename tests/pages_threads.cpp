@@ -54,6 +54,9 @@ class Stress {
     pages.set_mover({this, [](void* self, Pfn from, Pfn to, Order order) noexcept {
                        return static_cast<Stress*>(self)->move(from, to, order);
                      }});
+    const auto shared = pages.alloc_pages(Order{0}, {});
+    if (!shared) return "no page to share";
+    shared_ = shared.value();
     std::vector<std::thread> threads;
     end_ = std::chrono::steady_clock::now() + time_;
     for (unsigned core = 0; core < boxes_.size(); ++core) threads.emplace_back([this, core] { work(core); });
@@ -114,6 +117,7 @@ class Stress {
       if (held.size() > 2000) is_hungry = false;
       collect(core, held);
       if (random.below(32) == 0) visit(core, step);
+      share();
     }
     for (const Held& block : held) free(block);
   }
@@ -133,6 +137,12 @@ class Stress {
     held.push_back({page.value(), order, std::uint64_t{core + 1} << 48 | step});
     stamp(held.back(), 0);
     return true;
+  }
+  // One page that all threads use, each for a moment, and the manager all the time.
+  void share() {
+    for (unsigned i = 0; i < 4; ++i)
+      if (!machine_.allocator.get_page(shared_) || !machine_.allocator.put_page(shared_))
+        complain("a user of a shared page was refused");
   }
   // A page of the zone whose section comes and goes, for a moment.
   void visit(unsigned core, std::uint64_t step) {
@@ -207,6 +217,8 @@ class Stress {
   std::string finish() {
     for (Box& box : boxes_)
       for (const Held& block : box.held) free(block);
+    if (!machine_.allocator.free_pages(shared_, Order{0}) && wrong_.empty())
+      wrong_ = "a shared page has users that are gone, or lost one";
     machine_.allocator.drain_all();
     if (wrong_.empty() && machine_.allocator.audit()) wrong_ = "a law is broken at the end";
     for (const zones::Zone& zone : machine_.layout.zones)
@@ -223,6 +235,7 @@ class Stress {
   std::chrono::seconds time_;
   std::uint64_t steps_;
   std::vector<Box> boxes_;
+  Pfn shared_;
   std::vector<std::uint64_t> stamps_;
   std::chrono::steady_clock::time_point end_;
   std::atomic<bool> is_over_{false};

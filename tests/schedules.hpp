@@ -58,8 +58,6 @@ class Schedules {
   void act_for(unsigned core) {
     if (is_running_) fibers_[now_].acts_for = core;
   }
-  unsigned fiber() const { return now_; }
-  bool is_running() const { return is_running_; }
 
  private:
   static constexpr std::size_t kStack = std::size_t{256} << 10;

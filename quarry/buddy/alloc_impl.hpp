@@ -103,9 +103,17 @@ template <Geometry G, class W, class Policy, port::Cores C>
 bool PageAllocator<G, W, Policy, C>::is_above(const ZoneState& zone, const Search& search,
                                               Mark mark) const noexcept {
   if (mark == Mark::none) return true;
-  if (zone.free <= least_free(zone, search, mark)) return false;
-  return search.order == Order{0} || has_block(zone, search) ||
-         (counts_at_hand() && is_at_hand(zone, search));
+  const auto looks_good = [&]() noexcept {
+    return zone.free > least_free(zone, search, mark) &&
+           (search.order == Order{0} || has_block(zone, search));
+  };
+  if (looks_good()) return true;
+  // Whoever has the lock may be half way through: a no is said only under it.
+  {
+    const ZoneHold hold{cores_, zone.lock};
+    if (looks_good()) return true;
+  }
+  return zone.free > least_free(zone, search, mark) && counts_at_hand() && is_at_hand(zone, search);
 }
 
 template <Geometry G, class W, class Policy, port::Cores C>

@@ -30,6 +30,12 @@ Finding PageAllocator<G, W, Policy, C>::audit_counts(const ZoneState& zone) cons
       if (type == page::index_of(MigrateType::cma)) cma += pages;
     }
   if (free != zone.free || cma != zone.free_cma) return {Law::free_pages_equal_lists, zone.zone->start};
+  for (unsigned type = 0; type < zones::kZoneTypes; ++type) {
+    const std::uint64_t least = zone.low + zone.reserve[type] + zone.highatomic;
+    const bool is_known =
+        zone.comfortable[type][1] == least && zone.comfortable[type][0] == least + zone.free_cma;
+    if (!is_known) return {Law::marks_follow_counts, zone.zone->start};
+  }
   if (zone.free > zone.zone->managed.raw || zone.zone->managed > zone.zone->present)
     return {Law::free_is_managed, zone.zone->start};
   return {};

@@ -108,6 +108,14 @@ TEST(audit_names_a_wrong_count_of_free_cma_pages) {
   machine.expect_broken(Law::free_pages_equal_lists);
 }
 
+TEST(audit_names_marks_that_do_not_follow_what_is_kept) {
+  for (const unsigned which : {0u, 1u}) {
+    Busy machine;
+    Saboteur::zone(machine.allocator, kZone).comfortable[2][which] += 1;
+    machine.expect_broken(Law::marks_follow_counts);
+  }
+}
+
 TEST(audit_names_more_free_than_managed) {
   Busy machine;
   expect(static_cast<bool>(machine.allocator.free_pages(Pfn{8}, Order{0})));

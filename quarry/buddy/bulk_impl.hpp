@@ -113,8 +113,7 @@ Result<Done> PageAllocator<G, W, Policy, C>::get_page(Pfn page) noexcept {
   Descriptor* const head = map_->find(page);
   if (head == nullptr || head->state() != page::State::allocated)
     return refuse(page, Order{0}, misuse_of(page, Order{0}));
-  if (head->references() == UINT32_MAX) return Error::out_of_range;
-  head->set_references(head->references() + 1);
+  if (!head->add_reference()) return Error::out_of_range;
   return Done{};
 }
 
@@ -123,8 +122,7 @@ Result<Done> PageAllocator<G, W, Policy, C>::put_page(Pfn page) noexcept {
   Descriptor* const head = map_->find(page);
   if (head == nullptr || head->state() != page::State::allocated)
     return refuse(page, Order{0}, misuse_of(page, Order{0}));
-  if (head->references() == 1) return free_pages(page, head->order());
-  head->set_references(head->references() - 1);
+  if (!head->drop_reference()) return free_pages(page, head->order());
   return Done{};
 }
 

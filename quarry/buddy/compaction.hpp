@@ -17,7 +17,7 @@ namespace quarry::buddy {
 
 // Source    Linux 6.1, enum compact_result.
 enum class Compacted : std::uint8_t {
-  skipped,   // a block is there already, or too little is free for moving to be the remedy
+  skipped,  // a block is there already, too little is free for moving to be the remedy, or another core is at it
   deferred,  // it did not help lately
   partial,   // the call's share of pageblocks is used up; the next call goes on
   complete,  // the scanners met, and no block is large enough
@@ -54,11 +54,11 @@ class Compactor {
   // For PageAllocator::set_pressure(): this compacts, and `rest`, where it can, reclaims.
   Pressure pressure(const Pressure& rest = {}) noexcept;
 
-  // Tries the zones that `request` allows, nearest first, until one has a block of `order`.
+  // Tries the zones that `request` allows, nearest first, until one has a block of `order`. One core at a time: others skip it.
   //
   // Source    Linux 6.1, "try_to_compact_pages" (behaviour).
   Compacted compact(Order order, const Request& request) noexcept;
-  // Moves blocks of one zone, as far as one call goes, until a block of `order` is free.
+  // Moves blocks of one zone, as far as one call goes, until a block of `order` is free. For one core at a time.
   //
   // Source    Linux 6.1, "compact_zone", "isolate_migratepages", "isolate_freepages" (behaviour).
   Compacted compact_zone(std::uint32_t zone, Order order) noexcept;
@@ -87,6 +87,7 @@ class Compactor {
   bool is_ours(std::uint32_t zone, Pfn page) const noexcept;
   bool clear_pageblock(std::uint32_t zone, Scanners& scanners, Pfn end, Order wanted) noexcept;
   bool move(std::uint32_t zone, Scanners& scanners, Pfn from, Order order) noexcept;
+  Compacted compact_zones(Order order, const Request& request) noexcept;
   Result<Pfn> target_for(std::uint32_t zone, Target& target, Pfn above, Order order) noexcept;
   bool is_target(std::uint32_t zone, Pfn pageblock) const noexcept;
 
@@ -96,6 +97,7 @@ class Compactor {
   CompactionConfig config_;
   std::span<Scanners> scanners_;  // as Layout::zones
   CompactionStats stats_;
+  Atomic<std::uint32_t> is_busy_;
 };
 
 }  // namespace quarry::buddy

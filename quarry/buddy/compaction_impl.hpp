@@ -34,6 +34,15 @@ Pressure Compactor<Allocator>::pressure(const Pressure& rest) noexcept {
 
 template <class Allocator>
 Compacted Compactor<Allocator>::compact(Order order, const Request& request) noexcept {
+  std::uint32_t idle = 0;
+  if (!is_busy_.exchange_if(idle, 1)) return Compacted::skipped;
+  const Compacted result = compact_zones(order, request);
+  is_busy_.store_release(0);
+  return result;
+}
+
+template <class Allocator>
+Compacted Compactor<Allocator>::compact_zones(Order order, const Request& request) noexcept {
   Compacted best = Compacted::skipped;
   for (const zones::Node& node : allocator_->layout().nodes) {
     if (node.id != request.node) continue;
@@ -156,7 +165,7 @@ bool Compactor<Allocator>::clear_pageblock(std::uint32_t zone, Scanners& scanner
   if (map.pageblock_type(scanners.migrate) == MigrateType::isolate) return false;
   bool has_moved = false;
   for (Pfn at = scanners.migrate; at < end;) {
-    if (const auto free = allocator_->zone_pages(zone).block_of(at)) {
+    if (const auto free = allocator_->free_block_at(zone, at)) {
       at = free.value().page + free.value().order.pages();
       continue;
     }
@@ -196,7 +205,7 @@ Result<Pfn> Compactor<Allocator>::target_for(std::uint32_t zone, Target& target,
   while (above < target.end) {
     if (!is_target(zone, start_of(Pfn{target.end.raw - 1}))) target.at = target.end;
     while (target.at < target.end) {
-      const auto block = allocator_->zone_pages(zone).block_of(target.at);
+      const auto block = allocator_->free_block_at(zone, target.at);
       if (!block) {
         const auto start = page::head_of(allocator_->map(), target.at);
         target.at = start ? start.value() + allocator_->map().at(start.value()).order().pages()
@@ -225,7 +234,7 @@ bool Compactor<Allocator>::is_target(std::uint32_t zone, Pfn pageblock) const no
   if (!is_ours(zone, first)) return false;
   const MigrateType type = allocator_->map().pageblock_type(first);
   if (type != MigrateType::movable && type != MigrateType::cma) return false;
-  const auto block = allocator_->zone_pages(zone).block_of(first);
+  const auto block = allocator_->free_block_at(zone, first);
   return !block || block.value().order < kGeometry.pageblock_order();
 }
 

@@ -61,9 +61,6 @@ Result<Done> PageAllocator<G, W, Policy, C>::init_zones(page::MetadataSource sou
   zones_ = {states.value(), count};
   free_ = {free.value(), count};
   zone_of_part_ = {homes.value(), static_cast<std::size_t>(part_count)};
-  for (auto& least : nowhere_.comfortable) least[0] = least[1] = UINT64_MAX >> 1;
-  none_ = {&nowhere_, nullptr, 0};
-  for (auto& nearest : first_nearest_) nearest = &none_;
   return Done{};
 }
 
@@ -126,9 +123,11 @@ void PageAllocator<G, W, Policy, C>::set_min_free(std::uint64_t min_free_kbytes,
   PageCount lowmem;
   for (const zones::Zone& zone : layout_->zones)
     if (!is_high(zone)) lowmem.raw += zone.managed.raw;
-  for (ZoneState& state : zones_)
+  for (ZoneState& state : zones_) {
+    const ZoneHold hold{cores_, state.lock};
     state.set_marks(watermarks_of(state.zone->managed, is_high(*state.zone) ? Memory::high : Memory::low,
                                   lowmem, min_free_kbytes, G.page_size(), config));
+  }
   for (ZoneState& state : zones_) set_cpu_limits(state);
   find_nearest();
 }
@@ -140,12 +139,14 @@ void PageAllocator<G, W, Policy, C>::set_watermarks(std::uint64_t min_free_kbyte
     PageCount managed[zones::kZoneTypes];
     for (unsigned type = 0; type < zones::kZoneTypes; ++type)
       managed[type] = layout_->zones[node.first_zone + type].managed;
-    for (unsigned lower = 0; lower < zones::kZoneTypes; ++lower)
+    for (unsigned lower = 0; lower < zones::kZoneTypes; ++lower) {
+      ZoneState& zone = zones_[node.first_zone + lower];
+      const ZoneHold hold{cores_, zone.lock};
       for (unsigned requested = 0; requested < zones::kZoneTypes; ++requested)
-        zones_[node.first_zone + lower].reserve[requested] =
-            lowmem_reserve(managed, static_cast<zones::ZoneType>(lower),
-                           static_cast<zones::ZoneType>(requested), config)
-                .raw;
+        zone.reserve[requested] = lowmem_reserve(managed, static_cast<zones::ZoneType>(lower),
+                                                 static_cast<zones::ZoneType>(requested), config)
+                                      .raw;
+    }
   }
   set_min_free(min_free_kbytes, config);
 }

@@ -29,6 +29,13 @@ Result<Done> PageAllocator<G, W, Policy, C>::may_isolate(const ZoneState& zone,
     if (map_->find(inside) == nullptr) return Error::bad_argument;
     if (map_->pageblock_type(inside) == MigrateType::isolate) return Error::busy;
   }
+  return holds_movable(zone, pages);
+}
+
+// Whether nothing in use there, or on its way, has to stay.
+template <Geometry G, class W, class Policy, port::Cores C>
+Result<Done> PageAllocator<G, W, Policy, C>::holds_movable(const ZoneState& zone,
+                                                           PfnRange pages) const noexcept {
   for (Pfn at = pages.begin(); at < pages.end();) {
     const auto free = pages_of(zone).block_of(at);
     const auto start = free ? Result<Pfn>{free.value().page} : page::head_of(*map_, at);
@@ -46,8 +53,12 @@ template <Geometry G, class W, class Policy, port::Cores C>
 Result<Done> PageAllocator<G, W, Policy, C>::isolate(PfnRange pages) noexcept {
   if (pages.empty() || whole_pageblocks(pages) != pages) return Error::bad_argument;
   ZoneState* const zone = zone_of(pages.begin());
-  const PfnRange span = zone == nullptr ? PfnRange{} : zone->zone->span();
-  if (zone == nullptr || pages.begin() < span.begin() || span.end() < pages.end()) return Error::bad_argument;
+  if (zone == nullptr) return Error::bad_argument;
+  {
+    const ZoneHold hold{cores_, zone->lock};  // the zone may grow or shrink meanwhile
+    const PfnRange span = zone->zone->span();
+    if (pages.begin() < span.begin() || span.end() < pages.end()) return Error::bad_argument;
+  }
   bring_up_all(pages);
   const PageCount whole = G.pageblock_order().pages();
   for (Pfn at = pages.begin(); at < pages.end(); at = at + whole) {
@@ -61,6 +72,17 @@ Result<Done> PageAllocator<G, W, Policy, C>::isolate(PfnRange pages) noexcept {
     return done;
   }
   drain_all();
+  // What another core took meanwhile, of the zone or off its lists, may have to stay. From now on nobody takes.
+  for (Pfn at = pages.begin(); at < pages.end(); at = at + whole) {
+    Result<Done> movable = Done{};
+    {
+      const ZoneHold hold{cores_, zone->lock};
+      movable = holds_movable(*zone, {at, at + whole});
+    }
+    if (movable) continue;
+    undo_isolation(pages);
+    return movable;
+  }
   return Done{};
 }
 
@@ -163,7 +185,7 @@ bool PageAllocator<G, W, Policy, C>::move_away(const ZoneState& zone, PfnRange p
     const Pfn from = start.value();
     const Descriptor& head = map_->at(from);
     const Order order = head.order();
-    if (freeing_misuse(from, order) != Misuse::none) return false;
+    if (head.list() != MigrateType::movable || freeing_misuse(from, order) != Misuse::none) return false;
     const auto to = alloc_pages(order, Request{.highest = zones::ZoneType::movable,
                                                .type = MigrateType::movable,
                                                .effort = Effort::no_wait,

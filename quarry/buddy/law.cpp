@@ -18,6 +18,7 @@ TextView name_of(Law law) noexcept {
     case Law::count_equals_bits: return "a pageblock's free count is not that of its bits";
     case Law::orders_equal_bits: return "a pageblock's blocks are not those of its bits";
     case Law::free_pages_equal_lists: return "a zone's free pages are not those of its lists";
+    case Law::marks_follow_counts: return "a zone's marks do not follow what it keeps for others";
     case Law::free_is_listed: return "a free block is on no list";
     case Law::free_is_managed: return "a zone has more free pages than managed or present ones";
     case Law::cores_hold_what_they_count: return "a core's lists hold other pages than they say";

@@ -193,7 +193,7 @@ TEST_ON_POLICIES(a_request_that_fails_changes_nothing) {
       const Order order{(i * 5) % (G.max_order_ + 1)};
       const Watermarks marks = Saboteur::zone(m.allocator(), kZone).marks();
       const PageCount much{m.allocator().free_pages_of(kZone).raw};
-      Saboteur::zone(m.allocator(), kZone).set_marks({much, much, much});
+      Saboteur::set_marks(m.allocator(), kZone, {much, much, much});
       const std::uint64_t before = digest_of(m.machine);
       expect_equal(m.allocator().alloc_pages(order, request).error(), Error::no_memory);
       expect_equal(m.allocator().alloc_pages_exact(PageCount{3}, request).error(), Error::no_memory);
@@ -201,7 +201,7 @@ TEST_ON_POLICIES(a_request_that_fails_changes_nothing) {
       expect_equal(m.allocator().alloc_pages_bulk(pages, request), 0u);
       expect_equal(digest_of(m.machine), before);
       expect_equal(m.allocator().obstacle(kZone, order, request).why, Obstacle::Why::below_mark);
-      Saboteur::zone(m.allocator(), kZone).set_marks(marks);
+      Saboteur::set_marks(m.allocator(), kZone, marks);
       if (!m.allocator().alloc_pages(order, request)) break;
       expect(!m.allocator().audit());
     }

@@ -51,7 +51,10 @@ class PageAllocator {
   static_assert(Observer<Watcher> && ZonePages<ZoneFree, Watcher>);
 
   explicit PageAllocator(Watcher watcher = Watcher{}, Cores cores = Cores{}) noexcept
-      : observer_{watcher}, cores_{cores} {}
+      : observer_{watcher}, cores_{cores} {
+    for (auto& least : nowhere_.comfortable) least[0] = least[1] = UINT64_MAX >> 1;
+    for (auto& nearest : first_nearest_) nearest = &none_;
+  }
   PageAllocator(const PageAllocator&) = delete;
   PageAllocator& operator=(const PageAllocator&) = delete;
 
@@ -150,8 +153,7 @@ class PageAllocator {
   void set_mover(const Mover& mover) noexcept { mover_ = mover; }
 
   // --- Per-CPU lists --------------------------------------------------------------------------------
-  // From now on each core keeps some blocks of each zone. `cores_of_node` gives the online cores of a node.
-  // Once only.
+  // From now on each core keeps some blocks of each zone. Once only.
   //
   // Errors    no_memory: the source has none; there are no lists then.
   // Cost      O(zones with memory * cores) of lists with links; arrays are not written before they are used.
@@ -161,7 +163,7 @@ class PageAllocator {
   Bytes cpu_lists_size() const noexcept {
     const std::uint64_t cores = cores_.core_count();
     return Bytes{lists_rows_ * cores * sizeof(Lists) + cores * sizeof(CoreState) + alignof(Lists) +
-                 zone_of_part_.size() * sizeof(Nearest) +
+                 alignof(CoreState) + alignof(Nearest) + zone_of_part_.size() * sizeof(Nearest) +
                  places_.size() * zones::kZoneTypes * sizeof(Shared<const Nearest*>)};
   }
   // A node's online cores, from which the limits of its zones follow. All of them before the first call.
@@ -243,7 +245,12 @@ class PageAllocator {
 
   // --- Watching -----------------------------------------------------------------------------------
   std::size_t zone_count() const noexcept { return zones_.size(); }
+  // On a quiet machine; the next at any time.
   const ZoneFree& zone_pages(std::uint32_t zone) const noexcept { return free_[zone]; }
+  // The free block of the zone that `page` lies in. Errors    not_found: it is not free.
+  Result<FreeBlock> free_block_at(std::uint32_t zone, Pfn page) const noexcept {
+    return free_block(zones_[zone], page);
+  }
   // Cost      O(orders + pageblocks of the zone).
   ZoneStats stats(std::uint32_t zone) const noexcept;
   PageCount free_pages_of(std::uint32_t zone) const noexcept { return PageCount{zones_[zone].free}; }
@@ -260,8 +267,6 @@ class PageAllocator {
   friend class Saboteur;  // a test breaks laws with it
   using Guard = typename Cores::Guard;
   using ZoneState = buddy::ZoneState<CoreLock>;
-  // Functions that tell the observer something stay out of line: whether it is told must not change what
-  // the compiler makes of their callers.
   using ZoneRefs = std::span<const zones::ZoneRef>;
 
   using ZoneHold = port::CoreHold<Cores>;  // this core works on one zone
@@ -374,6 +379,7 @@ class PageAllocator {
   // isolate_impl.hpp
   static PfnRange whole_pageblocks(PfnRange pages) noexcept;
   Result<Done> may_isolate(const ZoneState& zone, PfnRange pages) const noexcept QUARRY_REQUIRES(zone.lock);
+  Result<Done> holds_movable(const ZoneState& zone, PfnRange pages) const noexcept QUARRY_REQUIRES(zone.lock);
   Result<Done> isolate_one(ZoneState& zone, Pfn pageblock) noexcept QUARRY_EXCLUDES(zone.lock);
   void undo_one(ZoneState& zone, Pfn pageblock, MigrateType type) noexcept QUARRY_EXCLUDES(zone.lock);
   bool move_away(const ZoneState& zone, PfnRange pages) noexcept;
@@ -426,7 +432,7 @@ class PageAllocator {
   typename Map::MainRun main_run_;         // of the map; none before there are lists
   Nearest* homes_ = nullptr;               // by the part that descriptors name
   ZoneState nowhere_{};                    // comfortable nowhere
-  Nearest none_{};                         // it, as a zone to be asked first
+  Nearest none_{&nowhere_, nullptr, 0};    // it, as a zone to be asked first
   std::span<const std::uint32_t> places_;  // by NodeId: 1 + place in Layout::nodes, 0 for none
   std::span<std::uint32_t> node_cores_;    // as Layout::nodes: online cores; 0: as many as there are lists
   AllocatorConfig config_;

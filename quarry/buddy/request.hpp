@@ -26,7 +26,9 @@ enum class Urgency : std::uint8_t {
 
 // What is tried before a request fails.
 enum class Effort : std::uint8_t {
-  full,  // the low watermark on every zone, then the lower ones that Urgency allows, then the pressure hooks
+  // The low watermark on every zone, then the lower ones that Urgency allows, then the pressure hooks. Not asked for under a
+  // guard: cores are asked for what they have at hand. A thread stays on its core while a hook runs.
+  full,
   no_wait,    // the same without the hooks: whoever asks cannot wait (no __GFP_DIRECT_RECLAIM)
   fast_only,  // the low watermark alone: who asks has something else to try
 };

@@ -9,8 +9,9 @@ template <Geometry G, class W, class Policy, port::Cores C>
 ZoneStats PageAllocator<G, W, Policy, C>::stats(std::uint32_t zone) const noexcept {
   check(zone < zones_.size(), "no such zone");
   const ZoneState& state = zones_[zone];
-  const ZoneHold hold{cores_, state.lock};
   ZoneStats stats;
+  count_pageblocks(state, stats);
+  const ZoneHold hold{cores_, state.lock};
   stats.free = PageCount{state.free};
   stats.free_cma = PageCount{state.free_cma};
   stats.deferred = PageCount{state.deferred};
@@ -40,7 +41,6 @@ ZoneStats PageAllocator<G, W, Policy, C>::stats(std::uint32_t zone) const noexce
   for (unsigned order = 0; order <= G.max_order_; ++order)
     for (unsigned type = 0; type < page::index_of(MigrateType::isolate); ++type)
       if (stats.free_blocks[order][type] != 0) stats.largest_free = Order{order};
-  count_pageblocks(state, stats);
   return stats;
 }
 

@@ -59,6 +59,10 @@ class Saboteur {
       }
   }
   template <class A>
+  static void set_marks(A& allocator, std::uint32_t zone, const Watermarks& marks) QUARRY_UNLOCKED {
+    allocator.zones_[zone].set_marks(marks);
+  }
+  template <class A>
   static void limit(A& allocator, std::uint32_t zone, CpuLimits limits) {
     allocator.limit_lists(allocator.zones_[zone], limits);
   }

@@ -39,19 +39,19 @@ struct ZoneState {
       QUARRY_GUARDED_BY(lock);  // deferred sections lie between
 
   Watermarks marks() const noexcept { return {PageCount{min}, PageCount{low}, PageCount{high}}; }
-  void set_marks(const Watermarks& marks) noexcept {
+  void set_marks(const Watermarks& marks) noexcept QUARRY_REQUIRES(lock) {
     min = marks.min.raw, low = marks.low.raw, high = marks.high.raw;
     follow_marks();
   }
-  void add_free_cma(std::uint64_t pages) noexcept {  // or what wraps to less
+  void add_free_cma(std::uint64_t pages) noexcept QUARRY_REQUIRES(lock) {  // or what wraps to less
     free_cma += pages;
     follow_marks();
   }
-  void add_highatomic(std::uint64_t pages) noexcept {  // likewise
+  void add_highatomic(std::uint64_t pages) noexcept QUARRY_REQUIRES(lock) {  // likewise
     highatomic += pages;
     follow_marks();
   }
-  void follow_marks() noexcept {
+  void follow_marks() noexcept QUARRY_REQUIRES(lock) {
     for (unsigned type = 0; type < zones::kZoneTypes; ++type)
       comfortable[type][0] = (comfortable[type][1] = low + reserve[type] + highatomic) + free_cma;
   }

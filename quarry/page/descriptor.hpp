@@ -142,7 +142,7 @@ class Descriptor {
   }
 
   // Lists: free, slab, per_cpu and isolated.
-  constexpr Link next() const noexcept { return static_cast<Link>(a_); }
+  constexpr Link next() const noexcept { return static_cast<Link>(a_.load()); }
   constexpr Link previous() const noexcept { return static_cast<Link>(b_); }
   constexpr void set_next(Link link) noexcept { a_ = static_cast<std::uint32_t>(link); }
   constexpr void set_previous(Link link) noexcept { b_ = static_cast<std::uint32_t>(link); }
@@ -159,6 +159,9 @@ class Descriptor {
   // Allocated.
   constexpr std::uint32_t references() const noexcept { return a_; }
   constexpr void set_references(std::uint32_t count) noexcept { a_ = count; }
+  // One user more or less; any core may, at any time. False: there were as many as can be, or it is the only one.
+  bool add_reference() noexcept { return change_references(UINT32_MAX, 1); }
+  bool drop_reference() noexcept { return change_references(1, 0u - 1); }
   constexpr std::uint64_t owner_word() const noexcept { return b_ | std::uint64_t{c_} << 32; }
   constexpr void set_owner_word(std::uint64_t word) noexcept {
     b_ = static_cast<std::uint32_t>(word);
@@ -179,12 +182,19 @@ class Descriptor {
  private:
   constexpr Descriptor(std::uint32_t tag, std::uint32_t a, std::uint32_t b, std::uint32_t c) noexcept
       : tag_{tag}, a_{a}, b_{b}, c_{c} {}
+  bool change_references(std::uint32_t except, std::uint32_t by) noexcept {
+    std::uint32_t now = a_;
+    do
+      if (now == except) return false;
+    while (!a_.exchange_if(now, now + by));
+    return true;
+  }
   static constexpr std::uint32_t tag(State state, Order order, unsigned part, unsigned high) noexcept {
     return Tag::of(state, order, part, high).raw_;
   }
 
   Shared<std::uint32_t> tag_;  // word 0: others look at it while its holder changes it
-  std::uint32_t a_ = 0;
+  Shared<std::uint32_t> a_;    // and at how many use it
   std::uint32_t b_ = 0;
   std::uint32_t c_ = 0;
 };

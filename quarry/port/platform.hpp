@@ -44,6 +44,7 @@ concept InverseMap = requires(P& p, const void* pointer) {
 //   run_on()    runs `function` once as if `core` called it between two guards, and returns when it has run: by an
 //               interrupt there, or here, if `core` stays out of all guards meanwhile. Called with no guard or lock
 //               held; a core that waits here is still asked by others, or two that ask each other would wait for ever.
+//               What the caller wrote before is seen there, and what was written there is seen when it returns.
 template <class P>
 concept Cores = requires(P& p, const P& c, const typename P::Guard& guard, unsigned core, void* self,
                          void (*function)(void* self, unsigned core) noexcept) {
