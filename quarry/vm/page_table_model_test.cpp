@@ -13,7 +13,7 @@
 #include "quarry/vm/format_riscv64.hpp"
 #include "quarry/vm/format_x86_64.hpp"
 #include "quarry/vm/page_table.hpp"
-#include "quarry/vm/walker_model_test.hpp"
+#include "tests/page_table_walker.hpp"
 
 namespace quarry::vm {
 namespace {

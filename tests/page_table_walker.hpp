@@ -1,4 +1,4 @@
-// quarry/vm/walker_model_test.hpp: what a processor makes of page tables, read off the manuals bit by bit.
+// tests/page_table_walker.hpp: what a processor makes of page tables, read off the manuals bit by bit.
 //
 // Nothing here is shared with the writer: neither its formats nor its idea of levels. Hosted.
 #pragma once
