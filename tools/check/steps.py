@@ -168,15 +168,11 @@ def all_steps():
     builds = [
         Step("build-release", "the tool, g++ -O2", build("release", "quarry", "corpus", "early_proof", "pages_proof", "pages_threads", "pages_schedules", "fdt_against_libfdt"), cores=WHOLE),
         Step("build-dev", "examples, and tests that must fail, g++", build("dev", "must_fail", "examples"), cores=WHOLE),
-        Step("build-32bit", "tests for arm, to run here", build("arm32", "unit_tests", "early_proof"), cores=WHOLE,
-             tools=("arm-linux-gnueabihf-g++",)),
         Step("build-asan", "tests and fuzzers, clang++ with ASan and UBSan", build("asan", "model_tests", "all"), cores=WHOLE),
     ]
     compiled = [Step(f"bare-{compiler}-{machine}", "the library without libc, -O2; its symbols",
                      lint(f"bare-{compiler}-{machine}"), cores=WHOLE) for compiler, machine in often]
     compiled += [
-        Step("headers-host", "each header alone, g++", lint("headers"), cores=WHOLE),
-        Step("headers-bare-gcc", "each header alone, without libc, 32 bits", lint("headers-gcc-arm"), cores=WHOLE),
         Step("headers-bare-clang", "each header alone, without libc", lint("headers-clang-x86_64"), cores=WHOLE),
     ]
     tests = [
@@ -184,9 +180,6 @@ def all_steps():
              model("asan", part=0, parts=2), ("build-asan",), counts=True),
         Step("model-asan-2", "the other half", model("asan", part=1, parts=2), ("build-asan",), counts=True),
         Step("unit-asan", "unit tests, clang++, ASan and UBSan", unit("asan"), ("build-asan",), counts=True),
-        Step("unit-32bit", "unit tests as 32-bit code", unit_32bit, ("build-32bit",), counts=True, tools=("qemu-arm",)),
-        Step("proof-32bit", "memblock and bootmem against their models as 32-bit code, a little of each",
-             proof("quick", "arm32", ("qemu-arm",)), ("build-32bit",), tools=("qemu-arm",)),
         Step("proof-sequences", "memblock and bootmem: all sequences of three operations on six pages", proof("sequences"),
              ("build-release",)),
         Step("proof-states", "memblock: all distinct states five operations deep, by theme", proof("states"),
@@ -213,6 +206,13 @@ def all_steps():
               for name, path in sources.fuzzers().items()]
     tests += kernel_steps()
     long = [
+        Step("build-32bit", "tests for arm, to run here", build("arm32", "unit_tests", "early_proof"), cores=WHOLE,
+             tools=("arm-linux-gnueabihf-g++",)),
+        Step("headers-host", "each header alone, g++", lint("headers"), cores=WHOLE),
+        Step("headers-bare-gcc", "each header alone, without libc, 32 bits", lint("headers-gcc-arm"), cores=WHOLE),
+        Step("unit-32bit", "unit tests as 32-bit code", unit_32bit, ("build-32bit",), counts=True, tools=("qemu-arm",)),
+        Step("proof-32bit", "memblock and bootmem against their models as 32-bit code, a little of each",
+             proof("quick", "arm32", ("qemu-arm",)), ("build-32bit",), tools=("qemu-arm",)),
         Step("build-model", "unit and model tests, g++", build("dev", "unit_tests", "model_tests"), cores=WHOLE),
         Step("unit-dev", "unit tests, g++", unit("dev"), ("build-model",), counts=True),
         Step("tidy", "clang-tidy 14 over all but tests", lint("tidy"), cores=WHOLE, tools=("clang-tidy",)),
