@@ -29,7 +29,8 @@ double measure(const std::string& key, double operations, Body body) {
     CALLGRIND_TOGGLE_COLLECT;
     body();
     CALLGRIND_TOGGLE_COLLECT;
-    CALLGRIND_DUMP_STATS_AT((key + "/" + std::to_string(static_cast<std::uint64_t>(operations))).c_str());
+    const std::string name = key + "/" + std::to_string(static_cast<std::uint64_t>(operations));
+    CALLGRIND_DUMP_STATS_AT(name.c_str());
     CALLGRIND_STOP_INSTRUMENTATION;
     return 0;
   }
@@ -182,7 +183,8 @@ void mixed(unsigned percent, const Report& report) {
   run(steps);
   if (is_counting()) {
     CALLGRIND_TOGGLE_COLLECT;
-    CALLGRIND_DUMP_STATS_AT((key + "/" + std::to_string(mix.operations)).c_str());
+    const std::string name = key + "/" + std::to_string(mix.operations);
+    CALLGRIND_DUMP_STATS_AT(name.c_str());
     CALLGRIND_STOP_INSTRUMENTATION;
   }
   report(key, "ns", (now_ns() - begin) / static_cast<double>(mix.operations));
