@@ -124,7 +124,7 @@ class alignas(64) CpuArrays : public CpuListNames<G> {
       page::kOrdinaryTypes * (3 * kMostRoom / 2 - (kMostRoom / 2 >> (Names::kSmallOrders - 1)));
   // Orders one after the other, in each the types.
   [[gnu::always_inline]] static constexpr std::size_t start_of(std::size_t list, Order order) noexcept {
-    constexpr unsigned types = page::kOrdinaryTypes;
+    constexpr std::size_t types = page::kOrdinaryTypes;
     if (list >= Names::kLists) return kSmallRoom + 2 * kWholeRoom + (list - Names::kLists) * kOutRoom;
     if (order.raw() >= Names::kSmallOrders)
       return kSmallRoom + (list - types * Names::kSmallOrders) * kWholeRoom;

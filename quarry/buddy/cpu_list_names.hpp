@@ -44,7 +44,7 @@ struct CpuListNames {
     return type == MigrateType::movable ? kLists - 1 : kLists - 2;
   }
   static constexpr std::size_t list_of(Order order, std::size_t type) noexcept {
-    if (order.raw() < kSmallOrders) return page::kOrdinaryTypes * order.raw() + type;
+    if (order.raw() < kSmallOrders) return std::size_t{page::kOrdinaryTypes} * order.raw() + type;
     return type == page::index_of(MigrateType::movable) ? kLists - 1 : kLists - 2;
   }
   static constexpr Order order_of(unsigned list) noexcept {
