@@ -9,7 +9,6 @@
 //     IrqState disable_interrupts() noexcept;       returns how they were
 //     void restore_interrupts(IrqState) noexcept;
 //     void enable_interrupts() noexcept;
-//     void relax() noexcept;                        in a loop that waits for another core
 //     void wait_for_interrupt() noexcept;           with interrupts disabled: enables them, sleeps until one came,
 //                                                   disables them; none is lost between the two
 //     unsigned this_core() noexcept;                0-based and dense; 0 boots
@@ -26,6 +25,7 @@
 #include <span>
 
 #include "arch_inline.hpp"
+#include "quarry/base/locking.hpp"
 #include "quarry/base/range.hpp"
 #include "quarry/base/text.hpp"
 #include "quarry/boot/machine.hpp"

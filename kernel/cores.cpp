@@ -54,7 +54,7 @@ void give(unsigned number, Function work, void* self) noexcept {
 }
 
 void wait_for(const Core& core) noexcept {
-  while (core.taken.load_acquire() != core.given.load_relaxed()) arch::relax();
+  while (core.taken.load_acquire() != core.given.load_relaxed()) quarry::relax_core();
 }
 
 // Does what others asked this core for. Interrupts are disabled.
@@ -133,7 +133,7 @@ void Platform::run_on(unsigned core, Function function, void* self) const noexce
   while (call.is_done.load_acquire() == 0) {
     // Others may ask this core meanwhile, and interrupts may be disabled here.
     if (const Guard guard{*this}; true) serve(guard.core());
-    arch::relax();
+    quarry::relax_core();
   }
 }
 

@@ -20,7 +20,7 @@ volatile std::uintptr_t nowhere = 0x10;
 void stop_the_deaf(void* self, unsigned core) noexcept {
   auto& counter = *static_cast<volatile std::uint64_t*>(self);
   const auto wait = [] {
-    for (unsigned i = 0; i < 5'000'000; ++i) arch::relax();
+    for (unsigned i = 0; i < 5'000'000; ++i) quarry::relax_core();
   };
   if (core != 0) {
     static_cast<void>(arch::disable_interrupts());

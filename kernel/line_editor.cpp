@@ -12,7 +12,7 @@ void SerialConsole::write(TextView text) noexcept { arch::write(text); }
 int SerialConsole::wait_for_byte() noexcept {
   int byte = arch::read();
   while (byte < 0) {
-    arch::relax();
+    quarry::relax_core();
     byte = arch::read();
   }
   return byte;

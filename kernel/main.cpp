@@ -7,12 +7,12 @@
 #include "kernel/direct_map.hpp"
 #include "kernel/faults.hpp"
 #include "kernel/loops.hpp"
-#include "kernel/options.hpp"
 #include "kernel/remap.hpp"
 #include "kernel/report.hpp"
 #include "kernel/shell.hpp"
 #include "kernel/stress.hpp"
 #include "kernel/unit_tests.hpp"
+#include "quarry/boot/command_line.hpp"
 #include "quarry/memory/exercise.hpp"
 #include "quarry/memory/metadata.hpp"
 #include "quarry/view/firmware_map.hpp"
@@ -79,10 +79,10 @@ void test_everything(const memory::EarlySystem& early, DirectMap& direct_map, Sy
   const FaultRun faults = provoke_faults(system, early.machine());
   verdict.faults = faults.caught;
   verdict.is_good = verdict.is_good && faults.missed == 0;
-  const TestRun run = run_unit_tests();
+  const quarry::test::Run run = run_unit_tests();
   console().put("unit tests: ").dec(run.passed).put(" passed, ").dec(run.failed).put(" failed\n");
   verdict.tests = run.passed;
-  verdict.is_good = verdict.is_good && run.passed != 0 && run.failed == 0;
+  verdict.is_good = verdict.is_good && run.is_good();
 }
 
 [[noreturn]] void end(const Verdict& verdict) noexcept {
@@ -127,17 +127,25 @@ void main(const BootInfo& info) noexcept {
   console().put("smp: ").dec(running_cores()).put(" of ").dec(arch::core_count()).put(" cores run\n");
   print_files(early, system);
 
-  const TextView options = info.machine.command_line;
-  crash(option_value(options, "crash="));
+  const quarry::boot::CommandLine options{info.machine.command_line};
+  const auto value_of = [&options](TextView name) noexcept {
+    const auto option = options.last(name);
+    return option ? option->value : TextView{};
+  };
+  const auto has_word = [&options](TextView name) noexcept {
+    const auto option = options.last(name);
+    return option && !option->has_value;
+  };
+  crash(value_of("crash"));
   Verdict verdict;
   verdict.is_good = started && started.value() == arch::core_count();
-  const TextView group = option_value(options, "bench=");
-  if (has_option(options, "bench") || !group.empty()) arch::power_off(run_loops(system, group) ? 0 : 1);
-  if (has_option(options, "test")) {
+  if (has_word("bench") || !value_of("bench").empty())
+    arch::power_off(run_loops(system, value_of("bench")) ? 0 : 1);
+  if (has_word("test")) {
     test_everything(early, direct_map, system, verdict);
     end(verdict);
   }
-  if (!has_option(options, "off")) verdict.is_good = run_shell(early, system) && verdict.is_good;
+  if (!has_word("off")) verdict.is_good = run_shell(early, system) && verdict.is_good;
   arch::power_off(verdict.is_good ? 0 : 1);
 }
 

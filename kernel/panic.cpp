@@ -42,7 +42,7 @@ quarry::TextSink begin_panic() noexcept {
   if (panics.fetch_add_relaxed(1) != 0) {
     // A second core, or this one again: an exception on the way out. Either way, enough has been said.
     if (panics.load_relaxed() > 2) arch::power_off(1);
-    for (;;) arch::relax();
+    for (;;) quarry::relax_core();
   }
   arch::stop_other_cores();
   return console();

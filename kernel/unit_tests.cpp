@@ -1,20 +1,12 @@
 #include "kernel/unit_tests.hpp"
 
 #include "kernel/console.hpp"
-#include "tests/test.hpp"
 
 namespace kernel {
 
-TestRun run_unit_tests() noexcept {
-  TestRun run;
-  for (auto test = quarry::test::kFirstTest; test != quarry::test::kLastTest; ++test) {
-    quarry::test::checks = quarry::test::failures = 0;
-    (*test)->body();
-    const bool is_good = quarry::test::checks != 0 && quarry::test::failures == 0;
-    ++(is_good ? run.passed : run.failed);
-    if (!is_good) console().put("test failed: ").put((*test)->name).put('\n');
-  }
-  return run;
+quarry::test::Run run_unit_tests() noexcept {
+  return quarry::test::run_each(
+      [](const char* name) noexcept { console().put("test failed: ").put(name).put('\n'); });
 }
 
 }  // namespace kernel

@@ -25,7 +25,6 @@ inline void restore_interrupts(IrqState state) noexcept {
   asm volatile("msr daif, %0" ::"r"(state) : "memory");
 }
 inline void enable_interrupts() noexcept { asm volatile("msr daifclr, #2" ::: "memory"); }
-inline void relax() noexcept { asm volatile("yield" ::: "memory"); }
 // An interrupt that is pending ends the wait although it is masked, and is taken in between.
 inline void wait_for_interrupt() noexcept {
   asm volatile("dsb sy; wfi; msr daifclr, #2; isb; msr daifset, #2" ::: "memory");

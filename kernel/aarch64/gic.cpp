@@ -52,7 +52,7 @@ void join_v3() noexcept {
   const Registers mine = my_redistributor();
   if (!mine) return;
   mine.write(kWake, mine.read(kWake) & ~sleeps);
-  while ((mine.read(kWake) & children_sleep) != 0) arch::relax();
+  while ((mine.read(kWake) & children_sleep) != 0) quarry::relax_core();
   const Registers own = mine.at(kSecondFrame);
   own.write(kGroup, owns_group_0 ? ~kUrgent : UINT32_MAX);
   own.write(kEnable, kSent);

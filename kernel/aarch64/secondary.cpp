@@ -79,7 +79,7 @@ bool arch::start_core(unsigned index, std::span<std::byte> stack, void (*entry)(
   const std::uint64_t patience = 2 * AARCH64_READ("cntfrq_el0");  // seconds
   for (const std::uint64_t since = ticks(); running.load_acquire() != index;) {
     if (ticks() - since > patience) return false;
-    relax();
+    quarry::relax_core();
   }
   return true;
 }

@@ -27,7 +27,7 @@ void aarch64::start_serial(Registers pl011) noexcept {
 void arch::write(quarry::TextView text) noexcept {
   if (!uart) return;
   const auto send = [](char c) {
-    while ((uart.read(kFlags) & kTransmitFull) != 0) relax();
+    while ((uart.read(kFlags) & kTransmitFull) != 0) quarry::relax_core();
     uart.write(kData, static_cast<unsigned char>(c));
   };
   for (const char c : text) {

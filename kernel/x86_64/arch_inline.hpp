@@ -26,7 +26,6 @@ inline void restore_interrupts(IrqState state) noexcept {
   if ((state & interrupts_on) != 0) asm volatile("sti" ::: "memory");
 }
 inline void enable_interrupts() noexcept { asm volatile("sti" ::: "memory"); }
-inline void relax() noexcept { asm volatile("pause" ::: "memory"); }
 // After sti the next instruction still runs undisturbed, so that no interrupt slips in before hlt.
 inline void wait_for_interrupt() noexcept { asm volatile("sti; hlt; cli" ::: "memory"); }
 

@@ -34,7 +34,7 @@ constinit quarry::Atomic<unsigned> running{};  // the number of the core that sa
 // Reads of port 0x80 take about a microsecond each, on any PC.
 void wait_microseconds(unsigned count) noexcept {
   for (unsigned i = 0; i < count; ++i) static_cast<void>(in8(0x80));
-  arch::relax();  // where one thread emulates all cores, the others' turn
+  quarry::relax_core();  // where one thread emulates all cores, the others' turn
 }
 
 }  // namespace

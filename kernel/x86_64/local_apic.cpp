@@ -65,7 +65,7 @@ void LocalApic::command(std::uint32_t destination, std::uint32_t low) noexcept {
   if (uses_x2apic()) return write_msr(msr_of(kCommand), std::uint64_t{destination} << 32 | low);
   *memory_register(kDestination) = destination << 24;
   *memory_register(kCommand) = low;
-  while ((*memory_register(kCommand) & kIsPending) != 0) arch::relax();
+  while ((*memory_register(kCommand) & kIsPending) != 0) quarry::relax_core();
 }
 
 }  // namespace kernel::x86

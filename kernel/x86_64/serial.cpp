@@ -29,7 +29,7 @@ void x86::start_serial() noexcept {
 void arch::write(quarry::TextView text) noexcept {
   constexpr std::uint8_t can_send = 0x20;
   const auto send = [](char c) {
-    while ((x86::in8(kStatus) & can_send) == 0) relax();
+    while ((x86::in8(kStatus) & can_send) == 0) quarry::relax_core();
     x86::out8(kPort, static_cast<std::uint8_t>(c));
   };
   for (const char c : text) {
