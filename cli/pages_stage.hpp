@@ -229,11 +229,8 @@ class PagesStage {
     const auto cma = early_.machine().limits.has_cma ? view::CmaColumn::present : view::CmaColumn::absent;
     report_.texts.pagetypeinfo =
         printed([&](TextSink& out) { view::print_pagetypeinfo(out, G, cma, zones); });
-    report_.texts.slabinfo = printed([&](TextSink& out) {
-      view::print_slabinfo_header(out);
-      for (auto* cache = system_.slabs().first(); cache != nullptr; cache = cache->next())
-        view::print_slabinfo_line(out, cache->stats());
-    });
+    report_.texts.slabinfo =
+        printed([&](TextSink& out) { view::print_slabinfo(out, system_.slabs().first()); });
   }
 
   memory::EarlySystem& early_;

@@ -185,9 +185,7 @@ Result<Done> print_file(TextView name, const memory::EarlySystem& early, System&
       view::print_zoneinfo(out, early.layout(), zones, view::DeviceColumn::absent);
     });
   if (name != "slabinfo") return quarry::Error::not_found;
-  view::print_slabinfo_header(out);
-  for (auto* cache = system.slabs().first(); cache != nullptr; cache = cache->next())
-    view::print_slabinfo_line(out, cache->stats());
+  view::print_slabinfo(out, system.slabs().first());
   return Done{};
 }
 

@@ -87,9 +87,7 @@ class Stage : public Machine {
   }
   std::optional<PageLook> look_at(Pfn page) noexcept override;
   void print_slabinfo(TextSink& out) noexcept override {
-    view::print_slabinfo_header(out);
-    for (auto* cache = system_->slabs().first(); cache != nullptr; cache = cache->next())
-      view::print_slabinfo_line(out, cache->stats());
+    view::print_slabinfo(out, system_->slabs().first());
   }
   buddy::Finding audit() const noexcept override { return pages().audit(); }
   TextView slab_audit() noexcept override {

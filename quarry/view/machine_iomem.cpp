@@ -122,10 +122,9 @@ void insert_reserved(std::span<const early::Region> memory, const early::Membloc
     const PhysRange shown = pages_of(ram, page);
     for (const auto& region : memblock.reserved().view()) {
       const PfnRange kept = PfnRange::covering(region.range(), page);
-      PhysAddr begin = page.address_of(kept.begin()), end = page.address_of(kept.end());
-      if (begin < shown.begin()) begin = shown.begin();
-      if (shown.end() < end) end = shown.end();
-      if (begin < end) insert_around({begin, end}, 1, "reserved", into);
+      const PhysRange there =
+          intersection({page.address_of(kept.begin()), page.address_of(kept.end())}, shown);
+      if (!there.empty()) insert_around(there, 1, "reserved", into);
     }
   }
 }

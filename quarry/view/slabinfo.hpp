@@ -14,4 +14,12 @@ void print_slabinfo_header(TextSink& out) noexcept;
 // Source    Linux 6.1, mm/slab_common.c, "cache_show" (format).
 void print_slabinfo_line(TextSink& out, const slab::CacheStats& cache) noexcept;
 
+// The whole file. Cache: a slab::KmemCache, the first of all that follow it.
+template <class Cache>
+void print_slabinfo(TextSink& out, Cache* first) noexcept {
+  print_slabinfo_header(out);
+  for (Cache* cache = first; cache != nullptr; cache = cache->next())
+    print_slabinfo_line(out, cache->stats());
+}
+
 }  // namespace quarry::view

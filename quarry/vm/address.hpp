@@ -26,6 +26,12 @@ constexpr Bytes operator-(VirtAddr to, VirtAddr from) noexcept {
   return Bytes{to.raw - from.raw};
 }
 
+// Whether the bits from `bits` - 1 on are all alike: what x86 calls canonical.
+constexpr bool is_sign_extended(VirtAddr at, unsigned bits) noexcept {
+  const std::uint64_t sign = at.raw >> (bits - 1);
+  return sign == 0 || sign == UINT64_MAX >> (bits - 1);
+}
+
 // Half-open, so a range never holds the last page of 2^64: nothing is mapped there, as in most kernels, where
 // that page is what error codes look like as pointers.
 using VirtRange = Range<VirtAddr>;

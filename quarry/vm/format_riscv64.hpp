@@ -21,10 +21,7 @@ struct Riscv64 {
   static constexpr std::uint64_t kOptional = kMemoryTypes;
   static constexpr bool kBreaksBeforeMaking = false;
 
-  static constexpr bool translates(VirtAddr at) noexcept {
-    const std::uint64_t sign = at.raw >> (VirtBits - 1);
-    return sign == 0 || sign == UINT64_MAX >> (VirtBits - 1);
-  }
+  static constexpr bool translates(VirtAddr at) noexcept { return is_sign_extended(at, VirtBits); }
   static constexpr bool is_present(std::uint64_t entry) noexcept { return (entry & kValid) != 0; }
   static constexpr bool is_leaf(std::uint64_t entry, unsigned) noexcept {
     return (entry & (kRead | kExecute)) != 0;

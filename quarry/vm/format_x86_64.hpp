@@ -25,10 +25,7 @@ struct X86 {
   static constexpr std::uint64_t kOptional = kNoExecute;
   static constexpr bool kBreaksBeforeMaking = false;
 
-  static constexpr bool translates(VirtAddr at) noexcept {
-    const std::uint64_t sign = at.raw >> (kVirtBits - 1);
-    return sign == 0 || sign == UINT64_MAX >> (kVirtBits - 1);
-  }
+  static constexpr bool translates(VirtAddr at) noexcept { return is_sign_extended(at, kVirtBits); }
   static constexpr bool is_present(std::uint64_t entry) noexcept { return (entry & kPresent) != 0; }
   static constexpr bool is_leaf(std::uint64_t entry, unsigned level) noexcept {
     return level == 0 || (entry & kLarge) != 0;
