@@ -63,8 +63,12 @@ class QUARRY_LOCK_TYPE SpinLock {
 };
 
 // Where there is one core, and nothing interrupts it that would want the lock.
-class QUARRY_LOCK_TYPE
-NoLock{public : void acquire() noexcept QUARRY_ACQUIRES(){} void release() noexcept QUARRY_RELEASES(){}};
+class QUARRY_LOCK_TYPE NoLock {
+ public:
+  constexpr NoLock() noexcept = default;
+  void acquire() noexcept QUARRY_ACQUIRES() {}
+  void release() noexcept QUARRY_RELEASES() {}
+};
 static_assert(Lock<SpinLock> && Lock<NoLock>);
 
 // Holds a lock as long as it lives.

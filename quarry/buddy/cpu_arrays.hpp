@@ -62,9 +62,9 @@ class alignas(64) CpuArrays : public CpuListNames<G> {
 
   // The limit of a list that is to have so many blocks at most, for push().
   static constexpr std::uint32_t limit_of(std::uint32_t blocks) noexcept { return blocks * kStep; }
-  // The descriptor is the caller's to write, here and below. Where a list is at the limit `most`, nothing is done, and
-  // false returned. This is how a free is counted; grow() makes room for a
-  // batch, which the caller writes, the top last.
+  // This is how a free is counted. The descriptor is the caller's to write, here and below.
+  //
+  // Returns   false where the list is at the limit `most`; nothing is done then.
   [[gnu::always_inline]] bool push(Entry block, std::size_t list, Order order, std::uint32_t most) noexcept {
     const std::uint64_t word = words_[list];
     const std::size_t top = word & 0xffff;
@@ -77,6 +77,7 @@ class alignas(64) CpuArrays : public CpuListNames<G> {
   // Where the highest block of the last batch of an order lay.
   bool is_above_line(Pfn page, Order order) const noexcept { return line_[Names::slot_of(order)] < page.raw; }
   void set_line(Pfn page, Order order) noexcept { line_[Names::slot_of(order)] = page.raw; }
+  // Room for a batch, which the caller writes, the top last.
   Entry* grow(unsigned list, Order order, std::uint32_t count) noexcept {
     Entry* const first = entries_ + start_of(list, order) + blocks(list);
     words_[list] += std::uint64_t{count} * kStep;

@@ -13,19 +13,6 @@ constexpr std::uint32_t most_of(std::uint32_t pages, Order order) noexcept {
   return half != 0 ? half : pages >> order.raw() != 0 ? 1 : 0;
 }
 
-// What a source hands out next, of one block of memory that was taken at once.
-struct Carver {
-  std::byte* next;
-  template <class T>
-  T* take(std::uint64_t count) noexcept {
-    const auto at = reinterpret_cast<std::uintptr_t>(next);
-    next += (alignof(T) - at % alignof(T)) % alignof(T);
-    auto* const first = reinterpret_cast<T*>(next);
-    next += count * sizeof(T);
-    return first;
-  }
-};
-
 }  // namespace detail
 
 template <Geometry G, class W, class Policy, port::Cores C>
@@ -33,42 +20,49 @@ Result<Done> PageAllocator<G, W, Policy, C>::start_cpu_lists(page::MetadataSourc
   check(lists_.empty(), "there are per-CPU lists already");
   const unsigned cores = cores_.core_count();
   const NodeId near = layout_->nodes.empty() ? NodeId::first : layout_->nodes[0].id;
-  const auto room = source.take<std::byte>(cpu_lists_size().raw, near);
+  const Bytes size = cpu_lists_size();
+  const auto room = source.take<std::byte>(size.raw, near);
   if (!room) return room.error();
-  detail::Carver carver{room.value()};
+  Arena arena{{room.value(), static_cast<std::size_t>(size.raw)}};
   const std::size_t count = std::size_t{lists_rows_} * cores;
-  Lists* const lists = carver.take<Lists>(count);
-  if constexpr (!Lists::kAreArrays)
-    for (std::size_t i = 0; i < count; ++i) ::new (static_cast<void*>(lists + i)) Lists{};
-  CoreState* const states = carver.take<CoreState>(cores);
-  for (unsigned core = 0; core < cores; ++core) ::new (static_cast<void*>(states + core)) CoreState{};
-  const std::size_t asked = places_.size() * zones::kZoneTypes;
-  auto* const nearest = carver.take<Shared<const Nearest*>>(asked);
-  if constexpr (Lists::kAreArrays) main_run_ = map_->main_run();
-  homes_ = carver.take<Nearest>(zone_of_part_.size());
-  for (std::size_t i = 0; i < asked; ++i)
-    ::new (static_cast<void*>(nearest + i)) Shared<const Nearest*>{&none_};
-  nearest_ = {nearest, asked};
-  core_states_ = {states, cores};
+  lists_ = lists_in(arena, count);
+  core_states_ = arena.take<CoreState>(cores).value();
   core_states_[cores_.this_core()].last_misuse = first_core_.last_misuse;
   cores_on_lists_ = cores;
-  lists_ = {lists, count};
   for (ZoneState& zone : zones_) set_cpu_limits(zone);
-  if constexpr (Lists::kAreArrays)
-    for (const ZoneState& zone : zones_)
-      for (unsigned part = zone.first_part; has_cpu_lists(zone) && part < zone.first_part + zone.part_count;
-           ++part)
-        homes_[part] = {&zones_[zone.index], &lists_of(zone, 0), Descriptor::in_use_tag(part)};
-  find_nearest();
+  if constexpr (Lists::kAreArrays) make_fast_way(arena);
   return Done{};
+}
+
+// Of zeroed memory, which arrays are in order in: nothing is written before it is used.
+template <Geometry G, class W, class Policy, port::Cores C>
+auto PageAllocator<G, W, Policy, C>::lists_in(Arena& arena, std::size_t count) noexcept -> std::span<Lists> {
+  if constexpr (Lists::kAreArrays)
+    return {reinterpret_cast<Lists*>(arena.take_bytes(count * sizeof(Lists), alignof(Lists)).value()), count};
+  else
+    return arena.take<Lists>(count).value();
+}
+
+// The tables that fast_impl.hpp goes by.
+template <Geometry G, class W, class Policy, port::Cores C>
+void PageAllocator<G, W, Policy, C>::make_fast_way(Arena& arena) noexcept {
+  nearest_ = arena.take<Shared<const Nearest*>>(places_.size() * zones::kZoneTypes).value();
+  for (auto& nearest : nearest_) nearest = &none_;
+  homes_ = arena.take<Nearest>(zone_of_part_.size()).value().data();
+  for (unsigned part = 0; part < zone_of_part_.size(); ++part) {
+    ZoneState& zone = zone_of_part(part);
+    homes_[part] = {&zone, &lists_of(zone, 0), Descriptor::in_use_tag(part)};
+  }
+  find_nearest();
+  main_run_ = map_->main_run();
 }
 
 // Where each node's requests look first. On machines too small for types of pageblocks, requests take the long way.
 template <Geometry G, class W, class Policy, port::Cores C>
 void PageAllocator<G, W, Policy, C>::find_nearest() noexcept {
-  if constexpr (!Lists::kAreArrays) return;
+  if (nearest_.empty()) return;
   for (const zones::Node& from : layout_->nodes)
-    for (unsigned highest = 0; !nearest_.empty() && highest < zones::kZoneTypes; ++highest) {
+    for (unsigned highest = 0; highest < zones::kZoneTypes; ++highest) {
       const ZoneRefs zonelist =
           zones_for({.highest = static_cast<zones::ZoneType>(highest), .node = from.id});
       const Nearest* nearest = &none_;
@@ -103,8 +97,8 @@ void PageAllocator<G, W, Policy, C>::limit_lists(ZoneState& zone, CpuLimits limi
   follow_isolation(zone);
 }
 
-// An array may have half of what a core may keep in all, but one block if it may keep that: most cores use one or two. While pageblocks are isolated every
-// free must look at its pageblock, and takes the long way.
+// An array may have half of what a core may keep in all, but one block if it may keep that: most cores use one or two. While
+// pageblocks are isolated every free must look at its pageblock, and takes the long way.
 template <Geometry G, class W, class Policy, port::Cores C>
 void PageAllocator<G, W, Policy, C>::follow_isolation([[maybe_unused]] ZoneState& zone) noexcept {
   if constexpr (Lists::kAreArrays)
@@ -186,12 +180,13 @@ void PageAllocator<G, W, Policy, C>::refill(ZoneState& zone, Lists& lists, const
 
 // As many blocks as there are and `pages` has room for: together where the zone's own type has them, else one by one.
 template <Geometry G, class W, class Policy, port::Cores C>
-std::uint32_t PageAllocator<G, W, Policy, C>::take_batch(ZoneState& zone, const Search& search,
-                                                         std::span<Pfn> pages) noexcept {
+std::uint32_t PageAllocator<G, W, Policy, C>::take_batch([[maybe_unused]] ZoneState& zone,
+                                                         [[maybe_unused]] const Search& search,
+                                                         [[maybe_unused]] std::span<Pfn> pages) noexcept {
   std::size_t count = 0;
-  while (count < pages.size()) {
-    const bool is_area = search.cma && zone.free_cma > zone.free >> 1;
-    if constexpr (requires { &ZoneFree::template take_bulk<W>; }) {
+  if constexpr (Lists::kAreArrays) {
+    while (count < pages.size()) {
+      const bool is_area = search.cma && zone.free_cma > zone.free >> 1;
       if (!is_area) {
         const std::size_t more = pages_of(zone).take_bulk(search.order, search.type, search.type,
                                                           pages.subspan(count), observer_, zone.count.tally);
@@ -199,10 +194,10 @@ std::uint32_t PageAllocator<G, W, Policy, C>::take_batch(ZoneState& zone, const 
         count += more;
         if (count == pages.size()) break;
       }
+      const auto page = take_from_zone(zone, search);
+      if (!page) break;
+      pages[count++] = page.value();
     }
-    const auto page = take_from_zone(zone, search);
-    if (!page) break;
-    pages[count++] = page.value();
   }
   return static_cast<std::uint32_t>(count);
 }
@@ -212,14 +207,14 @@ std::uint32_t PageAllocator<G, W, Policy, C>::take_batch(ZoneState& zone, const 
 // Returns   false where the zone must have it: its pageblock is isolated.
 // Source    Linux 6.1, "free_unref_page", "nr_pcp_high", "nr_pcp_free" (behaviour).
 template <Geometry G, class W, class Policy, port::Cores C>
-bool PageAllocator<G, W, Policy, C>::keep_on_core(ZoneState& zone, Lists& lists, Pfn page,
+bool PageAllocator<G, W, Policy, C>::keep_on_core(ZoneState& zone, Lists& lists,
+                                                  [[maybe_unused]] Descriptor& head, Pfn page,
                                                   Order order) noexcept {
   MigrateType type = map_->pageblock_type(page);
   if (type == MigrateType::isolate) return false;
   if constexpr (G.pageblock_order_ + 1 < Lists::kSmallOrders)  // blocks on lists may be of several pageblocks
     if (order > G.pageblock_order() && !is_of_one_type(page, order)) return false;
   if constexpr (Lists::kAreArrays) {
-    Descriptor& head = map_->at(page);
     std::uint32_t keep = zone.keep[Lists::slot_of(order)];
     if (keep == 0) return false;
     unsigned list = Lists::list_of(order, head.list());

@@ -13,23 +13,20 @@ namespace quarry::buddy {
 
 template <Geometry G, class W, class Policy, port::Cores C>
 inline Result<Pfn> PageAllocator<G, W, Policy, C>::alloc_pages(Order order, const Request& request) noexcept {
-  if constexpr (Lists::kAreArrays) {
-    Pfn page;
-    if (take_at_hand(order, request, page)) [[likely]]
-      return page;
-  }
+  Pfn page;
+  if (take_at_hand(order, request, page)) [[likely]]
+    return page;
   return alloc_slowly(order, pack(request));
 }
 
 template <Geometry G, class W, class Policy, port::Cores C>
 inline Result<Done> PageAllocator<G, W, Policy, C>::free_pages(Pfn page, Order order) noexcept {
-  if constexpr (Lists::kAreArrays)
-    if (keep_at_hand(page, order)) [[likely]]
-      return Done{};
+  if (keep_at_hand(page, order)) [[likely]]
+    return Done{};
   return free_slowly(page, order);
 }
 
-// The low mark is looked at for every block, as one that a core has at hand may be the last above it.
+// False where cores keep no arrays, here and below. The low mark is looked at for every block, as one that a core has at hand may be the last above it.
 template <Geometry G, class W, class Policy, port::Cores C>
 inline bool PageAllocator<G, W, Policy, C>::take_at_hand([[maybe_unused]] Order order,
                                                          [[maybe_unused]] const Request& request,

@@ -14,7 +14,7 @@ Result<Done> PageAllocator<G, W, Policy, C>::free_slowly(Pfn page, Order order) 
   observer_.freed(page, order);
   if (has_cpu_lists(zone) && Lists::keeps(order)) {
     const Guard guard{cores_};
-    if (keep_on_core(zone, lists_of(zone, guard.core()), page, order)) return Done{};
+    if (keep_on_core(zone, lists_of(zone, guard.core()), *head, page, order)) return Done{};
   }
   const ZoneHold hold{cores_, zone.lock};
   ++zone.count.frees;

@@ -24,6 +24,7 @@
 
 #include <span>
 
+#include "quarry/base/arena.hpp"
 #include "quarry/base/geometries.hpp"
 #include "quarry/buddy/allocator_config.hpp"
 #include "quarry/buddy/law.hpp"
@@ -162,9 +163,12 @@ class PageAllocator {
   // What start_cpu_lists() takes, for who must lay it aside before. After init().
   Bytes cpu_lists_size() const noexcept {
     const std::uint64_t cores = cores_.core_count();
-    return Bytes{lists_rows_ * cores * sizeof(Lists) + cores * sizeof(CoreState) + alignof(Lists) +
-                 alignof(CoreState) + alignof(Nearest) + zone_of_part_.size() * sizeof(Nearest) +
-                 places_.size() * zones::kZoneTypes * sizeof(Shared<const Nearest*>)};
+    std::uint64_t size = alignof(Lists) + lists_rows_ * cores * sizeof(Lists);
+    size += alignof(CoreState) + cores * sizeof(CoreState);
+    if constexpr (Lists::kAreArrays)
+      size += alignof(Nearest) + zone_of_part_.size() * sizeof(Nearest) +
+              places_.size() * zones::kZoneTypes * sizeof(nearest_[0]);
+    return Bytes{size};
   }
   // A node's online cores, from which the limits of its zones follow. All of them before the first call.
   void set_cores_of_node(NodeId node, unsigned cores) noexcept;
@@ -338,7 +342,7 @@ class PageAllocator {
       QUARRY_EXCLUDES(zone.lock);
   std::uint32_t take_batch(ZoneState& zone, const Search& search, std::span<Pfn> pages) noexcept
       QUARRY_REQUIRES(zone.lock);
-  bool keep_on_core(ZoneState& zone, Lists& lists, Pfn page, Order order) noexcept;
+  bool keep_on_core(ZoneState& zone, Lists& lists, Descriptor& head, Pfn page, Order order) noexcept;
   [[gnu::noinline]] void spill(ZoneState& zone, Lists& lists, std::uint64_t pages, unsigned list) noexcept
       QUARRY_EXCLUDES(zone.lock);
   void spill_list(ZoneState& zone, Lists& lists, unsigned list, std::uint64_t& left) noexcept
@@ -349,6 +353,8 @@ class PageAllocator {
   void set_cpu_limits(ZoneState& zone) noexcept;
   void limit_lists(ZoneState& zone, CpuLimits limits) noexcept;
   void follow_isolation(ZoneState& zone) noexcept QUARRY_REQUIRES(zone.lock);
+  std::span<Lists> lists_in(Arena& arena, std::size_t count) noexcept;
+  void make_fast_way(Arena& arena) noexcept;
   void find_nearest() noexcept;
   std::size_t take_row_from_core(ZoneState& zone, const Search& search, std::span<Pfn> pages) noexcept;
   // Whether a block of an order above 0 that a core has at hand is one to be had. In Linux the mark wants one in the zone.
