@@ -1,7 +1,7 @@
 #include "quarry/buddy/cpu_lists.hpp"
 
 #include "quarry/buddy/page_allocator_impl.hpp"
-#include "quarry/buddy/test_state.hpp"
+#include "quarry/buddy/test_two_cores.hpp"
 #include "tests/test.hpp"
 
 namespace quarry::buddy {
@@ -17,46 +17,11 @@ using zones::ZoneType;
 namespace {
 
 constexpr Request kMovable{.type = MigrateType::movable};
-constexpr std::uint32_t kZone = 2;
-
-// Two cores and one zone of four of the largest blocks, released once start() has been called.
-template <Geometry G, class Policy>
-struct Two {
-  using M = ManyCores<G, Policy>;
-  static constexpr std::uint64_t kWhole = std::uint64_t{1} << G.pageblock_order_;
-  static constexpr std::uint64_t kBlock = M::kBlock;
-  static constexpr PfnRange blocks(std::uint64_t begin, std::uint64_t end) { return M::blocks(begin, end); }
-
-  Two() {
-    machine.add_zone(0, ZoneType::normal, 0, 4);
-    expect(static_cast<bool>(machine.start()));
-  }
-  void start(CpuLimits limits) {
-    expect(static_cast<bool>(machine.allocator.release(M::blocks(0, 4))));
-    start_lists(limits);
-  }
-  void start_lists(CpuLimits limits) {
-    expect(static_cast<bool>(machine.allocator.start_cpu_lists(machine.source())));
-    Saboteur::limit(machine.allocator, kZone, limits);
-  }
-  Pfn alloc(unsigned order = 0, MigrateType type = MigrateType::movable) {
-    return machine.allocator.alloc_pages(Order{order}, {.type = type}).value();
-  }
-  void free(Pfn page, unsigned order = 0) {
-    expect(static_cast<bool>(machine.allocator.free_pages(page, Order{order})));
-  }
-  std::uint64_t on(unsigned of) { return machine.allocator.pages_on(kZone, of).raw; }
-  unsigned eagerness() { return Saboteur::lists(machine.allocator, kZone, core).eagerness; }
-  bool is_on_core(Pfn page) { return machine.map.at(page).state() == page::State::per_cpu; }
-
-  unsigned core = 0;
-  M machine{TestCores{2, &core}};
-};
 
 }  // namespace
 
 TEST_ON_POLICIES(what_a_core_freed_last_is_handed_out_first) {
-  Two<G, Policy> two;
+  TwoCores<G, Policy> two;
   two.start({.batch = 1, .high = 100});
   const Pfn a = two.alloc(), b = two.alloc(), c = two.alloc();
   two.free(b), two.free(c), two.free(a);
@@ -67,16 +32,16 @@ TEST_ON_POLICIES(what_a_core_freed_last_is_handed_out_first) {
 }
 
 TEST_ON_POLICIES(what_a_core_keeps_is_in_no_free_count_and_no_other_core_gets_it) {
-  Two<G, Policy> two;
+  TwoCores<G, Policy> two;
   two.start({.batch = 1, .high = 100});
   auto& allocator = two.machine.allocator;
-  const std::uint64_t all = allocator.free_pages_of(kZone).raw;
+  const std::uint64_t all = allocator.free_pages_of(kTwoCoresZone).raw;
   const Pfn page = two.alloc();
   two.free(page);
-  expect_equal(allocator.free_pages_of(kZone).raw, all - 1);
+  expect_equal(allocator.free_pages_of(kTwoCoresZone).raw, all - 1);
   expect_equal(two.on(0), 1u);
   expect_equal(two.on(1), 0u);
-  expect_equal(allocator.stats(kZone).on_cores.raw, 1u);
+  expect_equal(allocator.stats(kTwoCoresZone).on_cores.raw, 1u);
   two.core = 1;
   expect(two.alloc() != page);
   two.core = 0;
@@ -85,16 +50,16 @@ TEST_ON_POLICIES(what_a_core_keeps_is_in_no_free_count_and_no_other_core_gets_it
 }
 
 TEST_ON_POLICIES(an_empty_list_is_filled_by_a_batch) {
-  Two<G, Policy> two;
+  TwoCores<G, Policy> two;
   two.start({.batch = 7, .high = 100});
   const Pfn first = two.alloc();
   expect_equal(two.on(0), 6u);
-  expect_equal(two.machine.allocator.stats(kZone).refills, 1u);
+  expect_equal(two.machine.allocator.stats(kTwoCoresZone).refills, 1u);
   for (unsigned i = 0; i < 6; ++i) expect(two.alloc() != first);
   expect_equal(two.on(0), 0u);
-  expect_equal(two.machine.allocator.stats(kZone).refills, 1u);
+  expect_equal(two.machine.allocator.stats(kTwoCoresZone).refills, 1u);
   two.alloc();
-  expect_equal(two.machine.allocator.stats(kZone).refills, 2u);
+  expect_equal(two.machine.allocator.stats(kTwoCoresZone).refills, 2u);
 }
 
 TEST_ON_POLICIES(a_batch_is_smaller_for_larger_blocks_but_of_two_at_least) {
@@ -106,7 +71,7 @@ TEST_ON_POLICIES(a_batch_is_smaller_for_larger_blocks_but_of_two_at_least) {
   constexpr Case kCases[] = {{63, 0, 63}, {63, 1, 31}, {63, 2, 15}, {63, 3, 7}, {7, 1, 3},
                              {7, 2, 2},   {7, 3, 2},   {2, 3, 2},   {1, 0, 1},  {1, 3, 1}};
   for (const Case& one : kCases) {
-    Two<G, Policy> two;
+    TwoCores<G, Policy> two;
     two.start({.batch = one.batch, .high = 1000});
     two.alloc(one.order);
     expect_equal(two.on(0), (one.blocks - 1) << one.order);
@@ -114,7 +79,7 @@ TEST_ON_POLICIES(a_batch_is_smaller_for_larger_blocks_but_of_two_at_least) {
 }
 
 TEST_ON_LINUX(each_time_in_a_row_twice_as_much_is_given_back) {
-  Two<G, Policy> two;
+  TwoCores<G, Policy> two;
   two.start({.batch = 2, .high = 12});
   Pfn pages[64];
   for (Pfn& page : pages) page = two.alloc();
@@ -144,55 +109,8 @@ TEST_ON_LINUX(each_time_in_a_row_twice_as_much_is_given_back) {
   expect(!two.machine.allocator.audit());
 }
 
-// An array has room for half of what a core may keep.
-TEST_ON_COMPACT(a_batch_at_a_time_is_given_back_the_oldest_first) {
-  Two<G, Policy> two;
-  two.start({.batch = 4, .high = 24});
-  Pfn pages[24];
-  for (Pfn& page : pages) page = two.alloc();
-  two.machine.allocator.drain_all();
-  for (unsigned i = 0; i < 12; ++i) two.free(pages[i]);
-  expect_equal(two.on(0), 12u);
-  for (unsigned round = 0; round < 3; ++round) {
-    const unsigned next = 12 + 4 * round;
-    two.free(pages[next]);
-    expect_equal(two.on(0), 9u);
-    for (unsigned i = 0; i <= next; ++i) expect_equal(two.is_on_core(pages[i]), i >= 4 + 4 * round);
-    for (unsigned i = 1; i < 4; ++i) two.free(pages[next + i]);
-    expect_equal(two.on(0), 12u);
-  }
-  expect(!two.machine.allocator.audit());
-}
-
-// However much a core may keep in all, of one kind it has room for so many, and for one where that is all it may.
-TEST_ON_COMPACT(an_array_is_limited_by_its_room_and_by_what_a_core_may_keep) {
-  using Lists = CpuArrays<G>;
-  struct Case {
-    std::uint32_t high;
-    unsigned order;
-    std::uint32_t blocks;
-  };
-  const Case cases[] = {{1 << 20, 0, Lists::kMostRoom},
-                        {1 << 20, 3, Lists::kMostRoom / 16},
-                        {40, 0, 20},
-                        {40, 2, 5},
-                        {8, 3, 1},
-                        {7, 3, 0}};
-  for (const Case& one : cases) {
-    Two<G, Policy> two;
-    two.start({.batch = 1, .high = one.high});
-    Pfn pages[Lists::kMostRoom + 1];
-    for (unsigned i = 0; i <= one.blocks; ++i) pages[i] = two.alloc(one.order);
-    two.machine.allocator.drain_all();
-    for (unsigned i = 0; i <= one.blocks; ++i) two.free(pages[i], one.order);
-    expect_equal(two.on(0), std::uint64_t{one.blocks} << one.order);
-    expect(!two.is_on_core(pages[0]));
-    expect(!two.machine.allocator.audit());
-  }
-}
-
 TEST_ON_POLICIES(a_core_that_may_keep_less_than_a_batch_keeps_nothing) {
-  Two<G, Policy> two;
+  TwoCores<G, Policy> two;
   two.start({.batch = 1, .high = 0});
   const Pfn page = two.alloc();
   two.free(page);
@@ -204,7 +122,7 @@ TEST_ON_POLICIES(a_core_that_may_keep_less_than_a_batch_keeps_nothing) {
 TEST_ON_LINUX(the_list_that_grew_gives_back_first_and_then_its_followers_all_from_their_ends) {
   constexpr MigrateType kTypes[] = {MigrateType::unmovable, MigrateType::movable, MigrateType::reclaimable};
   for (const std::uint32_t batch : {4u, 5u}) {
-    Two<G, Policy> two;
+    TwoCores<G, Policy> two;
     auto& allocator = two.machine.allocator;
     for (unsigned i = 0; i < 3; ++i)
       for (std::uint64_t at = i * two.kBlock; at < (i + 1) * two.kBlock; at += two.kWhole)
@@ -214,7 +132,7 @@ TEST_ON_LINUX(the_list_that_grew_gives_back_first_and_then_its_followers_all_fro
     Pfn pages[3][2];
     for (unsigned i = 0; i < 3; ++i)
       for (Pfn& page : pages[i]) page = two.alloc(0, kTypes[i]);
-    Saboteur::zone(allocator, kZone).batch = batch;
+    Saboteur::zone(allocator, kTwoCoresZone).batch = batch;
     for (const auto& pair : pages)
       for (const Pfn page : pair) two.free(page);
     expect_equal(two.on(0), 6u - batch);
@@ -227,7 +145,7 @@ TEST_ON_LINUX(the_list_that_grew_gives_back_first_and_then_its_followers_all_fro
 
 TEST_ON_POLICIES(orders_above_three_go_past_the_lists_but_for_whole_huge_pages) {
   using Lists = CpuLists<G>;
-  Two<G, Policy> two;
+  TwoCores<G, Policy> two;
   two.start({.batch = 1, .high = 1 << 20});
   for (unsigned order = 0; order <= G.max_order_; ++order) {
     const bool keeps = order <= 3 || order == G.pageblock_order_;
@@ -241,13 +159,13 @@ TEST_ON_POLICIES(orders_above_three_go_past_the_lists_but_for_whole_huge_pages) 
 }
 
 TEST_ON_LINUX(blocks_of_higher_orders_freed_in_a_row_empty_the_lists) {
-  Two<G, Policy> two;
+  TwoCores<G, Policy> two;
   two.start({.batch = 2, .high = 12});
   Pfn pages[16];
   for (Pfn& page : pages) page = two.alloc();
   const Pfn block = two.alloc(1), other = two.alloc(1);
   two.machine.allocator.drain_all();
-  Saboteur::lists(two.machine.allocator, kZone, 0).eagerness = 0;
+  Saboteur::lists(two.machine.allocator, kTwoCoresZone, 0).eagerness = 0;
   two.free(block, 1);
   expect_equal(two.on(0), 2u);  // not eager yet: it stays
   for (unsigned i = 0; i < 10; ++i) two.free(pages[i]);
@@ -261,24 +179,25 @@ TEST_ON_LINUX(blocks_of_higher_orders_freed_in_a_row_empty_the_lists) {
 }
 
 TEST_ON_POLICIES(pages_of_isolated_pageblocks_go_past_the_lists) {
-  Two<G, Policy> two;
+  TwoCores<G, Policy> two;
   two.start({.batch = 1, .high = 100});
   auto& allocator = two.machine.allocator;
   const Pfn page = two.alloc();
   const Pfn begin{align_down(page.raw, two.kWhole)};
   expect(static_cast<bool>(allocator.isolate({begin, begin + PageCount{two.kWhole}})));
-  const std::uint64_t free = allocator.free_pages_of(kZone).raw;
+  const std::uint64_t free = allocator.free_pages_of(kTwoCoresZone).raw;
   two.free(page);
   expect_equal(two.on(0), 0u);
-  expect_equal(allocator.free_pages_of(kZone).raw, free);
-  expect_equal(allocator.zone_pages(kZone).listed_as(allocator.zone_pages(kZone).block_of(page).value().page),
+  expect_equal(allocator.free_pages_of(kTwoCoresZone).raw, free);
+  expect_equal(allocator.zone_pages(kTwoCoresZone)
+                   .listed_as(allocator.zone_pages(kTwoCoresZone).block_of(page).value().page),
                MigrateType::isolate);
   expect(!allocator.audit());
 }
 
 TEST_ON_POLICIES(pages_of_areas_and_of_reserves_go_to_the_movable_lists) {
   for (const MigrateType type : {MigrateType::cma, MigrateType::highatomic}) {
-    Two<G, Policy> two;
+    TwoCores<G, Policy> two;
     two.start({.batch = 1, .high = 100});
     const Pfn page = two.alloc();
     two.machine.map.set_pageblock_type(page, type);
@@ -294,10 +213,10 @@ TEST_ON_POLICIES(pages_of_areas_and_of_reserves_go_to_the_movable_lists) {
 TEST_ON_POLICIES(a_whole_pageblock_of_an_area_is_never_used_for_unmovable_pages) {
   using M = ManyCores<G, Policy>;
   constexpr unsigned order = G.pageblock_order_;
-  Two<G, Policy> two;
+  TwoCores<G, Policy> two;
   auto& allocator = two.machine.allocator;
   expect(static_cast<bool>(allocator.release(M::blocks(0, 1))));
-  expect(static_cast<bool>(allocator.release_cma(kZone, M::blocks(1, 4))));
+  expect(static_cast<bool>(allocator.release_cma(kTwoCoresZone, M::blocks(1, 4))));
   two.start_lists({.batch = 1, .high = 1 << 20});
   const Pfn page = two.alloc(order);
   expect(M::blocks(1, 4).contains(page));
@@ -309,29 +228,29 @@ TEST_ON_POLICIES(a_whole_pageblock_of_an_area_is_never_used_for_unmovable_pages)
 }
 
 TEST_ON_POLICIES(a_page_at_hand_is_no_obstacle_where_no_mark_counts) {
-  Two<G, Policy> two;
+  TwoCores<G, Policy> two;
   two.start({.batch = 1, .high = 100});
   auto& allocator = two.machine.allocator;
   constexpr Request kUnlimited{
       .type = MigrateType::movable, .urgency = Urgency::unlimited, .effort = Effort::no_wait};
   Pfn last;
   while (const auto page = allocator.alloc_pages(Order{0}, kUnlimited)) last = page.value();
-  expect_equal(allocator.obstacle(kZone, Order{0}, kUnlimited).why, Obstacle::Why::below_mark);
+  expect_equal(allocator.obstacle(kTwoCoresZone, Order{0}, kUnlimited).why, Obstacle::Why::below_mark);
   two.free(last);
-  expect_equal(allocator.free_pages_of(kZone).raw, 0u);
-  expect(!allocator.obstacle(kZone, Order{0}, kUnlimited));
-  expect_equal(allocator.obstacle(kZone, Order{0}, kMovable).why, Obstacle::Why::below_mark);
+  expect_equal(allocator.free_pages_of(kTwoCoresZone).raw, 0u);
+  expect(!allocator.obstacle(kTwoCoresZone, Order{0}, kUnlimited));
+  expect_equal(allocator.obstacle(kTwoCoresZone, Order{0}, kMovable).why, Obstacle::Why::below_mark);
   two.core = 1;
-  expect_equal(allocator.obstacle(kZone, Order{0}, kUnlimited).why, Obstacle::Why::below_mark);
+  expect_equal(allocator.obstacle(kTwoCoresZone, Order{0}, kUnlimited).why, Obstacle::Why::below_mark);
   two.core = 0;
   expect_equal(allocator.alloc_pages(Order{0}, kUnlimited).value(), last);
 }
 
 TEST_ON_POLICIES(drain_empties_the_lists_of_one_core_or_of_all) {
-  Two<G, Policy> two;
+  TwoCores<G, Policy> two;
   two.start({.batch = 4, .high = 100});
   auto& allocator = two.machine.allocator;
-  const std::uint64_t all = allocator.free_pages_of(kZone).raw;
+  const std::uint64_t all = allocator.free_pages_of(kTwoCoresZone).raw;
   const Pfn a = two.alloc(), b = two.alloc(2);
   two.core = 1;
   const Pfn c = two.alloc();
@@ -343,26 +262,27 @@ TEST_ON_POLICIES(drain_empties_the_lists_of_one_core_or_of_all) {
   expect_equal(two.on(1), 0u);
   two.free(c), two.free(a), two.free(b, 2);
   allocator.drain_all();
-  expect_equal(allocator.free_pages_of(kZone).raw, all);
+  expect_equal(allocator.free_pages_of(kTwoCoresZone).raw, all);
   expect(!allocator.audit());
 }
 
 TEST_ON_POLICIES(limits_follow_the_watermarks_and_the_cores_of_the_node) {
-  Two<G, Policy> two;
+  TwoCores<G, Policy> two;
   auto& allocator = two.machine.allocator;
   expect(static_cast<bool>(allocator.release(two.blocks(0, 4))));
   expect(static_cast<bool>(allocator.start_cpu_lists(two.machine.source())));
   expect_equal(allocator.core_count(), 2u);
   const PageCount managed{4 * two.kBlock};
-  expect(allocator.cpu_limits_of(kZone) == cpu_limits(managed, PageCount{0}, 2, G.page_size()));
+  expect(allocator.cpu_limits_of(kTwoCoresZone) == cpu_limits(managed, PageCount{0}, 2, G.page_size()));
   allocator.set_watermarks(4096);
-  const PageCount low = allocator.stats(kZone).marks.low;
-  expect(low.raw != 0 && allocator.cpu_limits_of(kZone) == cpu_limits(managed, low, 2, G.page_size()));
+  const PageCount low = allocator.stats(kTwoCoresZone).marks.low;
+  expect(low.raw != 0 &&
+         allocator.cpu_limits_of(kTwoCoresZone) == cpu_limits(managed, low, 2, G.page_size()));
   allocator.set_cores_of_node(NodeId::first, 1);
-  expect(allocator.cpu_limits_of(kZone) == cpu_limits(managed, low, 1, G.page_size()));
+  expect(allocator.cpu_limits_of(kTwoCoresZone) == cpu_limits(managed, low, 1, G.page_size()));
   expect(cpu_limits(managed, low, 1, G.page_size()) != cpu_limits(managed, low, 2, G.page_size()));
   allocator.set_cores_of_node(NodeId{1}, 7);  // no such node
-  expect(allocator.cpu_limits_of(kZone) == cpu_limits(managed, low, 1, G.page_size()));
+  expect(allocator.cpu_limits_of(kTwoCoresZone) == cpu_limits(managed, low, 1, G.page_size()));
 }
 
 TEST(cpu_limits_are_those_of_a_kernel) {
@@ -383,14 +303,14 @@ TEST(cpu_limits_are_those_of_a_kernel) {
 // --- What is Linux's alone: the order of pages ---------------------------------------------------------------
 
 TEST(linux_fills_a_list_page_by_page_in_the_order_of_single_requests) {
-  Two<k4KSparse, LinuxPolicy> two;
+  TwoCores<k4KSparse, LinuxPolicy> two;
   two.start({.batch = 8, .high = 100});
   for (std::uint64_t page = 0; page < 16; ++page) expect_equal(two.alloc(), Pfn{page});
-  expect_equal(two.machine.allocator.stats(kZone).refills, 2u);
+  expect_equal(two.machine.allocator.stats(kTwoCoresZone).refills, 2u);
 }
 
 TEST(linux_puts_each_page_that_is_given_back_at_the_head_of_its_list) {
-  Two<k4KSparse, LinuxPolicy> two;
+  TwoCores<k4KSparse, LinuxPolicy> two;
   two.start({.batch = 1, .high = 0});
   for (std::uint64_t page = 0; page < 64; ++page) expect_equal(two.alloc(), Pfn{page});
   for (const std::uint64_t page : {8u, 24u, 40u}) two.free(Pfn{page});

@@ -136,28 +136,23 @@ extern template class PageAllocator<k4KFlatHuge, NoObserver, CompactPolicy, Test
 
 }  // namespace quarry::buddy
 
-// The same test on each policy and memory model.
-#define TEST_ON_POLICIES(name)                                      \
-  template <::quarry::Geometry G, class Policy>                     \
-  static void name();                                               \
-  TEST(name##_linux_sparse) { name<k4KSparse, LinuxPolicy>(); }     \
-  TEST(name##_linux_flat) { name<k4KFlatHuge, LinuxPolicy>(); }     \
-  TEST(name##_compact_sparse) { name<k4KSparse, CompactPolicy>(); } \
-  TEST(name##_compact_flat) { name<k4KFlatHuge, CompactPolicy>(); } \
-  template <::quarry::Geometry G, class Policy>                     \
+// What only one policy does, on each memory model; and the same test on both.
+#define QUARRY_TEST_HEAD(name)                  \
+  template <::quarry::Geometry G, class Policy> \
   static void name()
-// What only one policy does.
-#define TEST_ON_LINUX(name)                                     \
-  template <::quarry::Geometry G, class Policy>                 \
-  static void name();                                           \
-  TEST(name##_linux_sparse) { name<k4KSparse, LinuxPolicy>(); } \
-  TEST(name##_linux_flat) { name<k4KFlatHuge, LinuxPolicy>(); } \
-  template <::quarry::Geometry G, class Policy>                 \
-  static void name()
-#define TEST_ON_COMPACT(name)                                       \
-  template <::quarry::Geometry G, class Policy>                     \
-  static void name();                                               \
-  TEST(name##_compact_sparse) { name<k4KSparse, CompactPolicy>(); } \
-  TEST(name##_compact_flat) { name<k4KFlatHuge, CompactPolicy>(); } \
-  template <::quarry::Geometry G, class Policy>                     \
-  static void name()
+#define QUARRY_TESTS_OF(name, policy, word)                   \
+  TEST(name##_##word##_sparse) { name<k4KSparse, policy>(); } \
+  TEST(name##_##word##_flat) { name<k4KFlatHuge, policy>(); }
+#define TEST_ON_LINUX(name)                 \
+  QUARRY_TEST_HEAD(name);                   \
+  QUARRY_TESTS_OF(name, LinuxPolicy, linux) \
+  QUARRY_TEST_HEAD(name)
+#define TEST_ON_COMPACT(name)                   \
+  QUARRY_TEST_HEAD(name);                       \
+  QUARRY_TESTS_OF(name, CompactPolicy, compact) \
+  QUARRY_TEST_HEAD(name)
+#define TEST_ON_POLICIES(name)                  \
+  QUARRY_TEST_HEAD(name);                       \
+  QUARRY_TESTS_OF(name, LinuxPolicy, linux)     \
+  QUARRY_TESTS_OF(name, CompactPolicy, compact) \
+  QUARRY_TEST_HEAD(name)
