@@ -1,6 +1,7 @@
 #include "quarry/buddy/cpu_arrays.hpp"
 
 #include "quarry/buddy/test_two_cores.hpp"
+#include "tests/test.hpp"
 
 namespace quarry::buddy {
 

@@ -2,7 +2,6 @@
 #pragma once
 
 #include "quarry/buddy/test_state.hpp"
-#include "tests/test.hpp"
 
 namespace quarry::buddy {
 
@@ -18,22 +17,20 @@ struct TwoCores {
 
   TwoCores() {
     machine.add_zone(0, zones::ZoneType::normal, 0, 4);
-    expect(static_cast<bool>(machine.start()));
+    machine.start().value();
   }
   void start(CpuLimits limits) {
-    expect(static_cast<bool>(machine.allocator.release(M::blocks(0, 4))));
+    machine.allocator.release(M::blocks(0, 4)).value();
     start_lists(limits);
   }
   void start_lists(CpuLimits limits) {
-    expect(static_cast<bool>(machine.allocator.start_cpu_lists(machine.source())));
+    machine.allocator.start_cpu_lists(machine.source()).value();
     Saboteur::limit(machine.allocator, kTwoCoresZone, limits);
   }
   Pfn alloc(unsigned order = 0, MigrateType type = MigrateType::movable) {
     return machine.allocator.alloc_pages(Order{order}, {.type = type}).value();
   }
-  void free(Pfn page, unsigned order = 0) {
-    expect(static_cast<bool>(machine.allocator.free_pages(page, Order{order})));
-  }
+  void free(Pfn page, unsigned order = 0) { machine.allocator.free_pages(page, Order{order}).value(); }
   std::uint64_t on(unsigned of) { return machine.allocator.pages_on(kTwoCoresZone, of).raw; }
   unsigned eagerness() { return Saboteur::lists(machine.allocator, kTwoCoresZone, core).eagerness; }
   bool is_on_core(Pfn page) { return machine.map.at(page).state() == page::State::per_cpu; }
