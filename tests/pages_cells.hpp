@@ -115,6 +115,17 @@ class PagesCells {
   const std::vector<bool>& handed_out() const { return handed_out_; }
   std::uint64_t digest() { return digest_of(machine_) ^ core_; }
 
+  // The same without what a look in vain may take away.
+  std::uint64_t lasting_digest() {
+    Snapshot kept;
+    save(kept);
+    for (std::uint32_t zone = 0; zone < machine_.allocator.zone_count(); ++zone)
+      Saboteur::forget_stale(machine_.allocator, zone);
+    const std::uint64_t digest = this->digest();
+    load(kept);
+    return digest;
+  }
+
   struct Snapshot {
     std::vector<std::byte> tables;
     std::vector<PageCell> cells;

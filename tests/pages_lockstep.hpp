@@ -14,7 +14,7 @@ class PagesLockstep : public PagesCells<G, Policy> {
       Base::setup_, Base::wrong_, Base::zone_at, Base::zonelist_of;
 
  public:
-  using Base::compare, Base::digest, Base::load, Base::save;
+  using Base::compare, Base::digest, Base::lasting_digest, Base::load, Base::save;
   using typename Base::Is, typename Base::M, typename Base::Snapshot;
 
   explicit PagesLockstep(const PagesSetup& setup) : Base{setup} {
@@ -134,13 +134,13 @@ class PagesLockstep : public PagesCells<G, Policy> {
     for (const zones::ZoneRef ref : zonelist_of(step))
       most.push_back(machine_.allocator.free_pages_of(ref.zone).raw >= needed(ref.zone, step) ? ref.zone
                                                                                               : UINT64_MAX);
-    const std::uint64_t before = digest();
+    const std::uint64_t before = lasting_digest();
     const auto page = machine_.allocator.alloc_pages(Order{step.order}, request_of(step));
     if (!page) {
       expect(!must, "failed though a zone has a block above its mark");
       // A core that looked at its own lists in vain is less eager to give back.
       const bool looked = setup_.cores != 0 && step.urgency >= Urgency::atomic;
-      expect(looked || step.effort == Effort::full || digest() == before,
+      expect(looked || step.effort == Effort::full || lasting_digest() == before,
              "a failed request changed something");
       return;
     }

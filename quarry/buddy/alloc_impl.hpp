@@ -103,29 +103,57 @@ template <Geometry G, class W, class Policy, port::Cores C>
 bool PageAllocator<G, W, Policy, C>::is_above(const ZoneState& zone, const Search& search,
                                               Mark mark) const noexcept {
   if (mark == Mark::none) return true;
-  const auto looks_good = [&]() noexcept {
-    return zone.free > least_free(zone, search, mark) &&
-           (search.order == Order{0} || has_block(zone, search));
-  };
-  if (looks_good()) return true;
+  const auto has_enough = [&]() noexcept { return zone.free > least_free(zone, search, mark); };
+  const bool is_single = search.order == Order{0};
+  if (has_enough() && (is_single || may_have_block(zone, search))) return true;
   // Whoever has the lock may be half way through: a no is said only under it.
-  {
+  const auto has_enough_at_rest = [&]() noexcept {
     const ZoneHold hold{cores_, zone.lock};
-    if (looks_good()) return true;
-  }
-  return zone.free > least_free(zone, search, mark) && counts_at_hand() && is_at_hand(zone, search);
+    return has_enough();
+  };
+  if (has_enough_at_rest() && (is_single || has_block(zone, search))) return true;
+  return has_enough() && counts_at_hand() && is_at_hand(zone, search);
+}
+
+// Calls `is_there` with each type that the request may have a block of, until it says yes.
+template <Geometry G, class W, class Policy, port::Cores C>
+template <class F>
+bool PageAllocator<G, W, Policy, C>::any_type_of(const Search& search, F&& is_there) noexcept {
+  if (is_there(MigrateType::unmovable) || is_there(MigrateType::movable) ||
+      is_there(MigrateType::reclaimable))
+    return true;
+  if (search.cma && is_there(MigrateType::cma)) return true;
+  // Single pages are never taken from there.
+  return search.is_urgent() && search.order != Order{0} && is_there(MigrateType::highatomic);
+}
+
+// A look at what is there now, which needs no lock. A policy may say yes for what is not there any more.
+template <Geometry G, class W, class Policy, port::Cores C>
+bool PageAllocator<G, W, Policy, C>::may_have_block(const ZoneState& zone,
+                                                    const Search& search) const noexcept {
+  const ZoneFree& pages = free_[zone.index];
+  return zone.deferred != 0 || any_type_of(search, [&](MigrateType type) noexcept {
+           return pages.orders(type) >> search.order.raw() != 0;
+         });
 }
 
 template <Geometry G, class W, class Policy, port::Cores C>
 bool PageAllocator<G, W, Policy, C>::has_block(const ZoneState& zone, const Search& search) const noexcept {
-  if (zone.deferred != 0) return true;
-  const ZoneFree& pages = free_[zone.index];  // a look at what is there now, which needs no lock
-  std::uint32_t mask = pages.orders(MigrateType::unmovable) | pages.orders(MigrateType::movable) |
-                       pages.orders(MigrateType::reclaimable);
-  if (search.cma) mask |= pages.orders(MigrateType::cma);
-  // Single pages are never taken from there.
-  if (search.is_urgent() && search.order != Order{0}) mask |= pages.orders(MigrateType::highatomic);
-  return mask >> search.order.raw() != 0;
+  for (;;) {
+    const ZoneHold hold{cores_, zone.lock};
+    const ZoneFree& pages = pages_of(zone);
+    if (zone.deferred != 0) return true;
+    if (any_type_of(search, [&](MigrateType type) noexcept { return pages.has_block(search.order, type); }))
+      return true;
+    if (!pages.gave_up()) return false;
+  }
+}
+
+template <Geometry G, class W, class Policy, port::Cores C>
+bool PageAllocator<G, W, Policy, C>::has_free_block(std::uint32_t zone, Order order) const noexcept {
+  check(zone < zones_.size(), "no such zone");
+  return has_block(zones_[zone],
+                   {order, MigrateType::unmovable, zones::ZoneType{}, false, Mixing::allow, Urgency::normal});
 }
 
 // Source    Linux 6.1, "rmqueue".
@@ -135,15 +163,18 @@ Result<Pfn> PageAllocator<G, W, Policy, C>::take(ZoneState& zone, const Search& 
     const auto page = take_from_core(zone, search);
     if (page) return page;
   }
-  const ZoneHold hold{cores_, zone.lock};
-  Result<Pfn> page = Error::no_memory;
-  if (search.order != Order{0} && search.is_urgent())
-    page = take_listed(zone, search, MigrateType::highatomic);
-  if (!page) page = take_from_zone(zone, search);
-  if (!page) return page;
-  ++zone.count.allocs;
-  observer_.allocated(page.value(), search.order, search.type);
-  return page;
+  for (;;) {
+    const ZoneHold hold{cores_, zone.lock};
+    Result<Pfn> page = Error::no_memory;
+    if (search.order != Order{0} && search.is_urgent())
+      page = take_listed(zone, search, MigrateType::highatomic);
+    if (!page) page = take_from_zone(zone, search);
+    if (!page && pages_of(zone).gave_up()) continue;
+    if (!page) return page;
+    ++zone.count.allocs;
+    observer_.allocated(page.value(), search.order, search.type);
+    return page;
+  }
 }
 
 // Source    Linux 6.1, "__rmqueue".

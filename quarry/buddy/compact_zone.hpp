@@ -14,6 +14,10 @@
 // All free pages of a pageblock stand under one type, that of its last give() or retype(). No descriptor of a
 // free page is written, nothing at all for a zone's pages before they are given, and a whole pageblock's bits not
 // before it is cut up.
+//
+// Blocks inside a pageblock are not counted as they come and go, which would be most of what a frame costs. Where a block has
+// arisen its order is noted, for its pageblock and its type; a note may outlive its block. Who looks for a block and does not find
+// it under a note takes the note away, so each one costs at most one look in vain.
 #pragma once
 
 #include <span>
@@ -64,14 +68,13 @@ class CompactZone {
   template <class Watcher>
   [[gnu::noinline]] std::size_t take_bulk(Order order, MigrateType from, MigrateType type, std::span<Pfn> out,
                                           Watcher& watcher, Tally& tally) noexcept;
-  // Gives back the first of `pages`, single frames, and all that follow it in a row in the same aligned 64 (or the same
-  // pageblock if that is smaller). The watcher is told once of every block that arises.
+  // Gives back single frames, each under the type of its pageblock; those that lie in a row in the same aligned 64 (or the same
+  // pageblock if that is smaller) at once. The watcher is told once of every block that arises.
   //
-  // Returns   how many. Their pageblock is one, so that `type` is that of all.
-  // Cost      O(pages given + orders).
+  // Cost      O(frames + orders of each row).
   template <class Watcher>
-  [[gnu::noinline]] std::size_t give_bulk(std::span<const Pfn> pages, MigrateType type, Watcher& watcher,
-                                          Tally& tally) noexcept;
+  [[gnu::noinline]] Given give_bulk(std::span<const NamedBlock<Descriptor>> frames, Watcher& watcher,
+                                    Tally& tally) noexcept;
   // A block of whole pageblocks changes its type, the largest there is. If there is none, and mixing is allowed:
   // the pageblock with the largest block, if at least half of it is free, changes its type; or else only one block is
   // taken. Movable pages do no lasting harm anywhere, so they go where any frame would; others to the pageblock with the
@@ -82,9 +85,13 @@ class CompactZone {
   [[gnu::noinline]] Result<Pfn> take_other(const Wanted& wanted, Watcher& watcher, Tally& tally) noexcept;
 
   std::uint32_t orders(MigrateType type) const noexcept { return masks_[page::index_of(type)]; }
-  std::uint64_t blocks(Order order, MigrateType type) const noexcept {
-    return tables_ == nullptr ? 0 : tables_->counts[page::index_of(type)][order.raw()];
-  }
+  // Cost      O(orders), and a look at a pageblock for each note that is taken away, a few hundred of each order.
+  bool has_block(Order least, MigrateType type) const noexcept;
+  // Cost      O(1) for whole pageblocks, else O(pageblocks that are free in part).
+  std::uint64_t blocks(Order order, MigrateType type) const noexcept;
+  bool gave_up() const noexcept;
+  // Cost      O(orders + words of some hundred pageblocks).
+  std::uint32_t count_blocks(std::uint32_t from, BlockCounts& counts) const noexcept;
   // Cost      O(orders).
   Result<FreeBlock> block_of(Pfn page) const noexcept;
   // In the lowest pageblock that is free in part.
@@ -106,6 +113,7 @@ class CompactZone {
 
  private:
   friend class CompactSaboteur;  // a test breaks laws with it
+  friend class Saboteur;
   using Bits = FreeBits<kPageblockOrder>;
   using Entry = Pageblock<kPageblockOrder>;
   using Index = std::uint32_t;
@@ -117,26 +125,22 @@ class CompactZone {
   static constexpr std::uint64_t kInGroup = kFrames < 64 ? kFrames - 1 : 63;
   static constexpr std::uint32_t kPartialOrders = (1u << kPageblockOrder) - 1;
   static constexpr unsigned kSeenShift = 10;  // pageblocks that audit() looks at together
+  static constexpr unsigned kLooks = 256;     // at pageblocks while the zone is locked, for one order
 
   struct Sets {
-    // That have such a block; 0: that have anything, but are not whole. One more than there are orders, for g++ 12, which
-    // does not see that a bit of a mask below kPageblockOrder is one.
+    // With a note of such a block; 0: that have anything, but are not whole. One more than there are orders, for g++ 12,
+    // which does not see that a bit of a mask below kPageblockOrder is one.
     PageblockSet partial[kPageblockOrder + 1];
     PageblockSet whole[kWholeOrders];  // by order above the pageblock order, in blocks of that size
   };
   struct Tables {
     Sets of_type[page::kMigrateTypes];
-    std::uint64_t counts[page::kMigrateTypes][kOrders];  // blocks
+    std::uint64_t whole[page::kMigrateTypes][kWholeOrders];  // blocks of whole pageblocks
   };
-  // What is counted of a pageblock that is free in part, for itself and for its type.
-  struct Books {
+  // One of the largest blocks of a pageblock that is free in part.
+  struct Part {
     Index index;
-    Entry& entry;
-    Sets& sets;
-    std::uint64_t (&counts)[kOrders];
-    Shared<std::uint32_t>& mask;
-    [[gnu::always_inline]] inline void up(unsigned order) noexcept;
-    [[gnu::always_inline]] inline void down(unsigned order) noexcept;
+    unsigned order, at;
   };
   // A free block of 2^log2 whole pageblocks.
   struct Whole {
@@ -170,32 +174,45 @@ class CompactZone {
     seen_[index >> (kSeenShift + 6)] |= std::uint64_t{1} << (index >> kSeenShift & 63);
   }
 
+  bool is_seen(Index index) const noexcept {
+    return (seen_[index >> (kSeenShift + 6)] >> (index >> kSeenShift & 63) & 1) != 0;
+  }
+
   // Pageblocks that are free in part.
+  template <class Watcher>
+  [[gnu::always_inline]] inline void give_part(Descriptor& head, Pfn page, unsigned order, MigrateType type,
+                                               Watcher& watcher, Tally& tally) noexcept;
+  template <class Watcher>
+  std::size_t give_row(std::span<const NamedBlock<Descriptor>> frames, MigrateType type, Watcher& watcher,
+                       Tally& tally) noexcept;
   [[gnu::always_inline]] inline void expect_free(Index index, MigrateType type) noexcept;
   template <class Watcher>
   [[gnu::always_inline]] inline void join(Index index, unsigned at, unsigned order, Watcher& watcher,
                                           Tally& tally) noexcept;
-  Books books_of(Index index) noexcept {
-    Entry& entry = pageblocks_[index];
-    const unsigned type = page::index_of(entry.type);
-    return {index, entry, tables_->of_type[type], tables_->counts[type], masks_[type]};
-  }
-  [[gnu::always_inline]] inline void remove(Index index, unsigned at, unsigned order, unsigned from) noexcept;
+  [[gnu::always_inline]] inline void note(Index index, unsigned orders) noexcept;
+  [[gnu::noinline]] void note_new(Index index, unsigned orders) noexcept;
+  void forget(Index index, unsigned order) const noexcept;
+  void forget_all(Index index) noexcept;
+  [[gnu::always_inline]] inline void remove(const Part& block, unsigned order) noexcept;
+  [[gnu::always_inline]] inline void take_off(Index index, unsigned frames) noexcept;
   void relabel(Index index, MigrateType to) noexcept;
-  [[gnu::always_inline]] inline bool find_partial(unsigned order, MigrateType type,
-                                                  Index& index) const noexcept;
-  bool find_largest(unsigned order, MigrateType type, Index& index) const noexcept;
-  [[gnu::always_inline]] inline Pfn take_within(Index index, unsigned order, unsigned& from) noexcept;
+  bool find_any(MigrateType type, Index& index) const noexcept;
+  bool find_exactly(unsigned order, MigrateType type, Part& found) const noexcept;
+  bool find_partial(unsigned order, MigrateType type, Part& found) const noexcept;
+  bool find_largest(unsigned order, MigrateType type, Part& found) const noexcept;
+  bool find_within(Index index, unsigned order, Part& found) const noexcept;
   template <class Watcher>
   std::size_t take_words(Index index, MigrateType type, std::span<Pfn> out, Watcher& watcher,
                          Tally& tally) noexcept;
   template <class Watcher>
   std::size_t take_word(Index index, unsigned word, MigrateType type, std::span<Pfn> out, Watcher& watcher,
                         Tally& tally) noexcept;
-  unsigned recount(Index index, std::uint64_t before, std::uint64_t after) noexcept;
-  void recount_order(Index index, unsigned order, unsigned old, unsigned now) noexcept;
   template <class Watcher>
   std::size_t take_blocks(Index index, Order order, MigrateType type, std::span<Pfn> out, Watcher& watcher,
+                          Tally& tally) noexcept;
+  std::size_t take_exact(const Part& first, std::span<Pfn> out) noexcept;
+  template <class Watcher>
+  std::size_t take_pieces(const Part& block, unsigned wanted, std::span<Pfn> out, Watcher& watcher,
                           Tally& tally) noexcept;
 
   // Whole ones.
@@ -233,7 +250,10 @@ class CompactZone {
   Bits* bits_ = nullptr;           // law: all zero unless the pageblock is partial
   Tables* tables_ = nullptr;       // null: the zone is empty
   std::uint64_t* seen_ = nullptr;  // a bit for each 2^kSeenShift pageblocks, once some of them had been given
-  Shared<std::uint32_t> masks_[page::kMigrateTypes];  // law: a bit is set exactly when its count is not zero
+  // The orders with a note, and those of blocks of whole pageblocks. Law: a bit of these is set exactly when there is such a
+  // block, of the others at least when there is.
+  mutable Shared<std::uint32_t> masks_[page::kMigrateTypes];
+  mutable bool gave_up_ = false;
   PfnRange span_;
   Index count_ = 0;  // pageblocks, whole blocks of the highest order
   unsigned part_ = 0;

@@ -8,7 +8,8 @@ namespace quarry::buddy {
 // What the pageblocks say, summed up.
 template <Geometry G, class Extra>
 struct CompactZone<G, Extra>::Audited {
-  std::uint64_t counts[page::kMigrateTypes][kOrders] = {};  // blocks
+  std::uint64_t whole[page::kMigrateTypes][kWholeOrders] = {};  // blocks of whole pageblocks
+  std::uint32_t orders[page::kMigrateTypes] = {};               // noted ones
 };
 
 template <Geometry G, class Extra>
@@ -17,16 +18,17 @@ Finding CompactZone<G, Extra>::audit() const noexcept {
   Audited sums;
   constexpr Index together = Index{1} << kSeenShift;
   for (std::uint64_t chunk = 0; chunk << kSeenShift < count_; ++chunk) {
-    if ((seen_[chunk >> 6] >> (chunk & 63) & 1) == 0) continue;
     const Index begin = static_cast<Index>(chunk << kSeenShift);
+    if (!is_seen(begin)) continue;
     const Index end = count_ - begin < together ? count_ : begin + together;
     for (Index index = begin; index < end; ++index)
       if (const Finding found = audit_pageblock(index, sums)) return found;
   }
   for (unsigned type = 0; type < page::kMigrateTypes; ++type) {
-    for (unsigned order = 0; order < kOrders; ++order) {
-      if (tables_->counts[type][order] != sums.counts[type][order]) return {Law::count_equals_list, Pfn{}};
-      if ((masks_[type] >> order & 1) != (sums.counts[type][order] != 0 ? 1u : 0u))
+    if ((sums.orders[type] & ~masks_[type]) != 0) return {Law::mask_equals_lists, Pfn{}};
+    for (unsigned log2 = 0; log2 < kWholeOrders; ++log2) {
+      if (tables_->whole[type][log2] != sums.whole[type][log2]) return {Law::count_equals_list, Pfn{}};
+      if ((masks_[type] >> (kPageblockOrder + log2) & 1) != (sums.whole[type][log2] != 0 ? 1u : 0u))
         return {Law::mask_equals_lists, Pfn{}};
     }
   }
@@ -74,7 +76,8 @@ Finding CompactZone<G, Extra>::audit_whole(Index index, Audited& sums) const noe
     if (buddy.is_whole() && buddy.pageblocks_log2() == log2 && may_merge(buddy.type, type))
       return {Law::buddies_are_merged, page};
   }
-  ++sums.counts[page::index_of(type)][kPageblockOrder + log2];
+  if (entry.orders != 0) return {Law::orders_equal_bits, page};
+  ++sums.whole[page::index_of(type)][log2];
   return {};
 }
 
@@ -84,8 +87,7 @@ Finding CompactZone<G, Extra>::audit_partial(Index index, Audited& sums) const n
   const Bits& bits = bits_[index];
   if (bits.count() != entry.free || !bits.is_summed()) return {Law::count_equals_bits, page_at(index)};
   if (entry.free == kFrames) return {Law::buddies_are_merged, page_at(index)};
-  unsigned counts[kPageblockOrder] = {}, orders = 0;
-  const unsigned type = page::index_of(entry.type);
+  unsigned orders = 0;
   for (unsigned at = 0; at < kFrames;) {
     if (!bits.is_free(at, 0)) {
       ++at;
@@ -95,14 +97,12 @@ Finding CompactZone<G, Extra>::audit_partial(Index index, Audited& sums) const n
     const Pfn page = page_at(index, at);
     at += 1u << order;
     if (page < span_.begin() || span_.end() < page_at(index, at)) return {Law::block_is_in_its_zone, page};
-    ++counts[order];
-    ++sums.counts[type][order];
     orders |= 1u << order;
   }
-  for (unsigned order = 0; order < kPageblockOrder; ++order)
-    if (counts[order] != entry.counts[order]) return {Law::orders_equal_bits, page_at(index)};
-  if (orders != entry.orders) return {Law::orders_equal_bits, page_at(index)};
-  return entry.free == 0 ? Finding{} : audit_descriptors(index);
+  if ((orders & ~unsigned{entry.orders}) != 0) return {Law::orders_equal_bits, page_at(index)};
+  if (entry.free == 0) return {entry.orders == 0 ? Law::holds : Law::orders_equal_bits, page_at(index)};
+  sums.orders[page::index_of(entry.type)] |= entry.orders | 1u;
+  return audit_descriptors(index);
 }
 
 // What is free says nothing: where bits are set, or everywhere when a whole pageblock has none.

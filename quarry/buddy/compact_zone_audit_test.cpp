@@ -1,4 +1,5 @@
 #include "quarry/buddy/compact_zone_test_machine.hpp"
+#include "quarry/page/flat_map_impl.hpp"
 #include "tests/test.hpp"
 
 namespace quarry::buddy {
@@ -31,8 +32,8 @@ class CompactSaboteur {
     return zone.tables_->of_type[1].whole[log2];
   }
   template <class Z>
-  static std::uint64_t& count(Z& zone, unsigned order) {
-    return zone.tables_->counts[1][order];
+  static std::uint64_t& whole_blocks(Z& zone, unsigned log2) {
+    return zone.tables_->whole[1][log2];
   }
   template <class Z>
   static Shared<std::uint32_t>& mask(Z& zone) {
@@ -125,18 +126,24 @@ TEST(compact_audit_names_a_pageblock_that_is_free_frame_by_frame) {
 
 TEST(compact_audit_names_a_wrong_count_of_blocks) {
   Healthy<> machine;
-  ++S::count(machine.zone, 3);
+  ++S::whole_blocks(machine.zone, 0);
   machine.expect_broken(Law::count_equals_list);
 }
 
 TEST(compact_audit_names_a_wrong_mask) {
   Healthy<> machine;
-  S::mask(machine.zone) |= 1u << 5;
+  S::mask(machine.zone) |= 1u << 9;
   machine.expect_broken(Law::mask_equals_lists);
   S::mask(machine.zone) = 1u << 10;
   machine.expect_broken(Law::mask_equals_lists);
-  S::mask(machine.zone) = 1u << 10 | 1u << 3;
+  S::mask(machine.zone) = 1u << 10 | 1u << 3 | 1;
+  machine.expect_broken(Law::mask_equals_lists);  // without the notes of smaller blocks that were there
+  S::mask(machine.zone) |= 0xf;
   machine.expect_broken(Law::holds);
+  S::mask(machine.zone) |= 1u << 5;
+  machine.expect_broken(Law::holds);  // a note too many: it goes when somebody looks
+  expect(!machine.zone.has_block(Order{11}, kMovable));
+  expect(machine.zone.has_block(Order{4}, kMovable));
 }
 
 // More than 64 pageblocks have a second level: 66.
@@ -176,11 +183,60 @@ TEST(compact_audit_names_sums_that_forget_a_word) {
 
 TEST(compact_audit_names_orders_that_are_not_those_of_the_bits) {
   Healthy<> machine;
-  --machine.pageblock(1).counts[3];
+  machine.pageblock(1).orders &= 7;  // not that of the frames 512 to 519
+  S::partial(machine.zone, 3).erase(1);
   machine.expect_broken(Law::orders_equal_bits);
-  ++machine.pageblock(1).counts[3];
-  machine.pageblock(1).orders |= 1;
+  machine.pageblock(1).orders |= 8;
+  S::partial(machine.zone, 3).insert(1);
+  machine.expect_broken(Law::holds);
+  machine.pageblock(2).orders = 1;  // a whole one has none
   machine.expect_broken(Law::orders_equal_bits);
+}
+
+// A note outlives its block, until somebody looks for that. Of the frames before 512 there were blocks of all orders.
+TEST(compact_notes_of_blocks_that_are_gone_mislead_nobody) {
+  Healthy<> machine;
+  machine.zone.pull({Pfn{1024}, Order{10}});
+  expect_equal(machine.zone.orders(kMovable), 0x1ffu);
+  expect_equal(machine.orders(kMovable), 1u << 3);
+  expect(!machine.zone.has_block(Order{4}, kMovable));
+  expect(machine.zone.has_block(Order{3}, kMovable));
+  expect_equal(machine.zone.orders(kMovable), 0xfu);
+  expect_equal(machine.take(1, kMovable).value(), Pfn{512});
+  expect_equal(machine.orders(kMovable), 1u << 1 | 1u << 2);
+  expect(!machine.zone.has_block(Order{3}, kMovable));
+  expect(!machine.zone.take(Order{3}, kMovable, kMovable, machine.watcher, machine.tally));
+  expect_equal(machine.zone.orders(kMovable), 0x7u);
+  machine.expect_broken(Law::holds);
+}
+
+// Notes of pairs in 300 pageblocks, all of them gone. One look takes 256 of them away, and lets others at the zone.
+TEST(compact_looks_in_vain_are_bounded) {
+  constexpr Geometry kSmall{{.page_shift = 12, .max_order = 6, .pageblock_order = 5}};
+  constexpr std::uint64_t pageblocks = 300, frames = 32;
+  ZoneMachine<kSmall> machine;
+  expect(static_cast<bool>(machine.start({Pfn{0}, Pfn{pageblocks * frames}})));
+  machine.release({Pfn{0}, Pfn{pageblocks * frames}});
+  machine.take_all(kMovable);
+  for (std::uint64_t first = 0; first < pageblocks * frames; first += frames) {
+    machine.give_frames(first, 2);
+    machine.give(Pfn{first + 3}, 0);
+    machine.zone.pull({Pfn{first}, Order{0}});
+  }
+  const auto take_pair = [&]() noexcept {
+    return machine.zone.take(Order{1}, kMovable, kMovable, machine.watcher, machine.tally);
+  };
+  expect(!take_pair() && machine.zone.gave_up());
+  expect_equal(machine.zone.orders(kMovable), 0x3u);
+  expect(!machine.zone.has_block(Order{1}, kMovable) && !machine.zone.gave_up());
+  expect_equal(machine.zone.orders(kMovable), 0x1u);
+  expect(!machine.zone.audit());
+
+  BlockCounts counts = {};
+  const std::uint32_t next = machine.zone.count_blocks(0, counts);
+  expect(next != 0 && counts[0][page::index_of(kMovable)] < 2 * pageblocks);
+  expect_equal(machine.zone.count_blocks(next, counts), 0u);
+  expect_equal(counts[0][page::index_of(kMovable)], 2 * pageblocks);
 }
 
 TEST(compact_audit_names_a_pageblock_in_no_set_and_one_in_a_wrong_one) {

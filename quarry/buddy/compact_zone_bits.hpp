@@ -33,22 +33,37 @@ constexpr std::uint64_t largest_blocks(std::uint64_t word, unsigned order) noexc
   return starts & ~(larger | larger << (1u << order));
 }
 
-// How many largest blocks of each order below kWordOrder lie in a word.
-struct WordBlocks {
-  std::uint8_t counts[kWordOrder];
-};
-// A largest block of one order is two runs fewer of the order below.
-constexpr WordBlocks blocks_in(std::uint64_t word) noexcept {
-  WordBlocks blocks{};
-  if (word == 0) return blocks;
-  unsigned runs = popcount(word);
+// The merges that a buddy system has made in a word: a bit for every aligned run of 2 to 64 free frames. Those of each
+// order stand at places of their own, so that the bits of one word count them all.
+constexpr std::uint64_t merges_in(std::uint64_t word) noexcept {
+  std::uint64_t merges = 0;
   for (unsigned order = 0; order < kWordOrder; ++order) {
     word &= word >> (1u << order);
-    const unsigned larger = popcount(word & kStarts[order + 1]);
-    blocks.counts[order] = static_cast<std::uint8_t>(runs - 2 * larger);
-    runs = larger;
+    merges |= (word & kStarts[order + 1]) << ((1u << order) - 1);
   }
-  return blocks;
+  return merges;
+}
+
+// The orders below kWordOrder of the largest blocks in a word, a bit each.
+constexpr unsigned orders_in(std::uint64_t word) noexcept {
+  unsigned orders = 0;
+  for (unsigned order = 0; order < kWordOrder; ++order) {
+    const std::uint64_t starts = word & kStarts[order];
+    word &= word >> (1u << order);
+    const std::uint64_t larger = word & kStarts[order + 1];
+    orders |= ((starts & ~(larger | larger << (1u << order))) != 0 ? 1u : 0u) << order;
+  }
+  return orders;
+}
+
+// The order of the largest block around the free frame `at`, kWordOrder when the word is. The
+// nearest frame in use on either side decides: it lies in the other half of the first block that is too large.
+[[gnu::always_inline]] constexpr unsigned order_in_word(std::uint64_t word, unsigned at) noexcept {
+  const std::uint64_t in_use = ~word;
+  const std::uint64_t below = in_use & ~(~std::uint64_t{0} << at), above = in_use >> at << at;
+  const unsigned under = below == 0 ? 64 : (63 - count_leading_zeros(below)) ^ at;
+  const unsigned over = above == 0 ? 64 : count_trailing_zeros(above) ^ at;
+  return 63 - count_leading_zeros(under < over ? under : over);
 }
 
 }  // namespace detail
@@ -134,6 +149,17 @@ class FreeBits {
     while (order < kPageblockOrder && is_free(at & ~((2u << order) - 1), order + 1)) ++order;
     return order;
   }
+  // How many of the largest blocks are of exactly `order`.
+  //
+  // Cost      O(words).
+  std::uint64_t blocks(unsigned order) const noexcept {
+    std::uint64_t sum = 0;
+    for (unsigned index = next(0); index < kWords; index = next(index + 1)) {
+      if (order < detail::kWordOrder) sum += popcount(detail::largest_blocks(words_[index], order));
+      if constexpr (kWords > 1) sum += order >= detail::kWordOrder && is_largest(index * 64, order) ? 1u : 0u;
+    }
+    return sum;
+  }
   // Cost      O(words).
   unsigned count() const noexcept {
     unsigned sum = 0;
@@ -161,12 +187,14 @@ class FreeBits {
     for (; index < end; ++index) put(index, word);
   }
   [[gnu::noinline]] unsigned first_of_words(unsigned order) const noexcept {
-    const unsigned size = 1u << order;
-    for (unsigned index = next(0); index < kWords; index = next(index + 1)) {
-      const unsigned at = index * 64;
-      if ((at & (size - 1)) == 0 && is_free(at, order) && !is_free(at ^ size, order)) return at;
-    }
+    for (unsigned index = next(0); index < kWords; index = next(index + 1))
+      if (is_largest(index * 64, order)) return index * 64;
     return kFrames;
+  }
+  // Whether a largest block of that order, a word or more, begins at `at`.
+  bool is_largest(unsigned at, unsigned order) const noexcept {
+    const unsigned size = 1u << order;
+    return (at & (size - 1)) == 0 && is_free(at, order) && !is_free(at ^ size, order);
   }
 
   struct Sums {

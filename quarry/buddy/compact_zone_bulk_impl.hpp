@@ -2,6 +2,7 @@
 #pragma once
 
 #include "quarry/buddy/compact_zone.hpp"
+#include "quarry/buddy/observer.hpp"
 
 namespace quarry::buddy {
 
@@ -20,7 +21,10 @@ std::size_t CompactZone<G, Extra>::take_bulk(Order order, MigrateType from, Migr
       continue;
     }
     Index index = 0;
-    if (!find_partial(order.raw(), from, index)) {
+    Part part{0, 0, 0};
+    if (order.raw() == 0 ? find_any(from, index) : find_partial(order.raw(), from, part)) {
+      if (order.raw() != 0) index = part.index;
+    } else {
       Whole block{0, 0};
       if (!find_whole(order.raw(), from, block)) break;
       index = block.first;
@@ -74,62 +78,24 @@ std::size_t CompactZone<G, Extra>::take_word(Index index, unsigned word, Migrate
     heads[at].become_allocated(Order{0}, part_, type);
     *next++ = Pfn{page.raw + at};
   }
-  for (unsigned order = 1; order <= kInWord; ++order) {
+  for (unsigned order = 1; kIsWatched<Watcher> && order <= kInWord; ++order) {
     std::uint64_t broken = detail::largest_blocks(before, order) & ~detail::largest_blocks(after, order);
     for (; broken != 0; broken &= broken - 1) {
       const unsigned at = count_trailing_zeros(broken);
       watcher.split(page_at(index, word * 64 + at), Order{order}, Order{0});
     }
   }
-  unsigned blocks = 0;  // that were made, less those that were broken; wraps
+  tally.splits += popcount(detail::merges_in(before)) - popcount(detail::merges_in(after));
+  unsigned noted = after != 0 ? detail::orders_in(after) : 0;
   if (before == Bits::kFull) {
     const unsigned around = bits_[index].order_around(word * 64);
-    Books books = books_of(index);
-    if (around < kPageblockOrder) books.down(around);
-    for (unsigned left = detail::kWordOrder; left < around; ++left, ++blocks) books.up(left);
-    blocks += recount(index, 0, after) - 1;
-  } else {
-    blocks = recount(index, before, after);
+    tally.splits += around - kInWord;
+    noted |= (1u << around) - (1u << kInWord);
   }
-  const unsigned lost = static_cast<unsigned>(count);
-  tally.splits += lost + blocks;
   bits_[index].put(word, after);
-  Entry& entry = pageblocks_[index];
-  entry.free = static_cast<std::uint16_t>(entry.free - lost);
-  if (entry.free == 0) any_partial(entry.type).erase(index);
+  note(index, noted);
+  take_off(index, static_cast<unsigned>(count));
   return count;
-}
-
-// The blocks that lie in a word and are not all of it are counted anew.
-//
-// Returns   how many more they are.
-template <Geometry G, class Extra>
-unsigned CompactZone<G, Extra>::recount(Index index, std::uint64_t before, std::uint64_t after) noexcept {
-  if (before == after) return 0;
-  const detail::WordBlocks old = detail::blocks_in(before), now = detail::blocks_in(after);
-  unsigned blocks = 0;
-  for (unsigned order = 0; order < kInWord; ++order) {
-    if (old.counts[order] == now.counts[order]) continue;
-    blocks += now.counts[order] - unsigned{old.counts[order]};
-    recount_order(index, order, old.counts[order], now.counts[order]);
-  }
-  return blocks;
-}
-
-// The first that comes is for up(), the last that goes for down(): what is between changes no set.
-template <Geometry G, class Extra>
-void CompactZone<G, Extra>::recount_order(Index index, unsigned order, unsigned old, unsigned now) noexcept {
-  Books books = books_of(index);
-  std::uint16_t& count = books.entry.counts[order];
-  if (now > old) {
-    books.up(order);
-    count = static_cast<std::uint16_t>(count + (now - old - 1));
-    books.counts[order] += now - old - 1;
-  } else {
-    count = static_cast<std::uint16_t>(count - (old - now - 1));
-    books.counts[order] -= old - now - 1;
-    books.down(order);
-  }
 }
 
 // Blocks of an order between a frame and a pageblock.
@@ -138,45 +104,97 @@ template <class Watcher>
 std::size_t CompactZone<G, Extra>::take_blocks(Index index, Order order, MigrateType type, std::span<Pfn> out,
                                                Watcher& watcher, Tally& tally) noexcept {
   const unsigned wanted = order.raw();
-  const Entry& entry = pageblocks_[index];
   std::size_t count = 0;
-  for (; count < out.size(); ++count) {
-    const bool is_all = entry.free == kFrames;
-    if (!is_all && entry.orders >> wanted == 0) break;
-    const unsigned from =
-        is_all ? kPageblockOrder : wanted + count_trailing_zeros(std::uint64_t{entry.orders} >> wanted);
-    const unsigned at = is_all ? 0 : bits_[index].first(from);
-    check(at < kFrames, "a pageblock lacks the block that it counts");
-    remove(index, at, wanted, from);
-    const Pfn page = page_at(index, at);
-    map_->at(page).become_allocated(order, part_, type);
-    out[count] = page;
-    if (from == wanted) continue;
-    tally.splits += from - wanted;
-    if (is_all) continue;
-    watcher.split(page, Order{from}, order);
+  while (count < out.size()) {
+    Part part{index, kPageblockOrder, 0};
+    if (pageblocks_[index].free != kFrames && !find_within(index, wanted, part)) break;
+    const std::span<Pfn> rest = out.subspan(count);
+    const std::size_t more = part.order == wanted && wanted < kInWord
+                                 ? take_exact(part, rest)
+                                 : take_pieces(part, wanted, rest, watcher, tally);
+    for (const Pfn page : rest.first(more)) map_->at(page).become_allocated(order, part_, type);
+    count += more;
   }
+  return count;
+}
+
+// Blocks of just that order in the word where the first of them lies.
+template <Geometry G, class Extra>
+std::size_t CompactZone<G, Extra>::take_exact(const Part& first, std::span<Pfn> out) noexcept {
+  const std::uint64_t run = detail::low_run(first.order);
+  const unsigned word = first.at >> 6;
+  std::uint64_t left = bits_[first.index].word(word), starts = detail::largest_blocks(left, first.order);
+  std::size_t count = 0;
+  for (; starts != 0 && count < out.size(); starts &= starts - 1) {
+    const unsigned at = count_trailing_zeros(starts);
+    left &= ~(run << at);
+    out[count++] = page_at(first.index, word * 64 + at);
+  }
+  bits_[first.index].put(word, left);
+  take_off(first.index, static_cast<unsigned>(count) << first.order);
+  return count;
+}
+
+// A larger block from its beginning on, as many pieces as are wanted.
+//
+//   block     [               8 pieces               ]
+//   wanted    [ 1 ][ 2 ][ 3 ]                           what is left of it, 5 pieces: 1 and 4
+template <Geometry G, class Extra>
+template <class Watcher>
+std::size_t CompactZone<G, Extra>::take_pieces(const Part& block, unsigned wanted, std::span<Pfn> out,
+                                               Watcher& watcher, Tally& tally) noexcept {
+  const unsigned all = 1u << (block.order - wanted);
+  const unsigned count = out.size() < all ? static_cast<unsigned>(out.size()) : all;
+  for (unsigned i = 0; i < count; ++i) {
+    const unsigned at = block.at + (i << wanted);
+    bits_[block.index].clear(at, wanted);
+    out[i] = page_at(block.index, at);
+    const unsigned from = i == 0 ? block.order : wanted + count_trailing_zeros(i);
+    if (kIsWatched<Watcher> && from != wanted && from != kPageblockOrder)
+      watcher.split(out[i], Order{from}, Order{wanted});
+  }
+  tally.splits += count + popcount(all - count) - 1;
+  note(block.index, (all - count) << wanted);
+  take_off(block.index, count << wanted);
   return count;
 }
 
 template <Geometry G, class Extra>
 template <class Watcher>
-std::size_t CompactZone<G, Extra>::give_bulk(std::span<const Pfn> pages, MigrateType type, Watcher& watcher,
-                                             Tally& tally) noexcept {
-  const Pfn start{pages[0].raw & ~kInGroup};
-  if (pages.size() == 1 || (pages[1].raw ^ start.raw) > kInGroup) {
-    give(map_->at(pages[0]), pages[0], Order{0}, type, Place::fitting, watcher, tally);
-    return 1;
-  }
+Given CompactZone<G, Extra>::give_bulk(std::span<const NamedBlock<Descriptor>> frames, Watcher& watcher,
+                                       Tally& tally) noexcept {
   cuts_[0] = cuts_[1] = Pfn{};
-  Descriptor* const first = &map_->at(pages[0]);
+  Given given;
+  while (!frames.empty()) {
+    const NamedBlock<Descriptor>& first = frames.front();
+    const MigrateType type = map_->pageblock_type(first.page);
+    std::size_t count = 1;
+    if (frames.size() > 1 && (frames[1].page.raw ^ first.page.raw) <= kInGroup)
+      count = give_row(frames, type, watcher, tally);
+    else
+      give_part(*first.head, first.page, 0, type, watcher, tally);
+    frames = frames.subspan(count);
+    if (type == MigrateType::isolate) [[unlikely]]
+      continue;
+    given.free += count;
+    if (type == MigrateType::cma) given.cma += count;
+  }
+  return given;
+}
+
+// As many of the first as lie in the same aligned 64.
+template <Geometry G, class Extra>
+template <class Watcher>
+std::size_t CompactZone<G, Extra>::give_row(std::span<const NamedBlock<Descriptor>> frames, MigrateType type,
+                                            Watcher& watcher, Tally& tally) noexcept {
+  const Pfn start{frames[0].page.raw & ~kInGroup};
   std::uint64_t given = 0;
   std::size_t count = 0;
-  for (; count < pages.size() && (pages[count].raw ^ start.raw) <= kInGroup; ++count) {
-    const std::uint64_t bit = std::uint64_t{1} << (pages[count].raw & kInGroup);
+  for (; count < frames.size() && (frames[count].page.raw ^ start.raw) <= kInGroup; ++count) {
+    const std::uint64_t bit = std::uint64_t{1} << (frames[count].page.raw & kInGroup);
     check((given & bit) == 0, "a page is given twice");
     given |= bit;
-    first[static_cast<std::ptrdiff_t>(pages[count].raw - pages[0].raw)].become_nothing();
+    frames[count].head->become_nothing();
   }
   const Index index = index_of(start);
   const unsigned word = place_in(start) / 64;
@@ -185,17 +203,17 @@ std::size_t CompactZone<G, Extra>::give_bulk(std::span<const Pfn> pages, Migrate
   expect_free(index, type);
   bits_[index].put(word, after);
   pageblocks_[index].free = static_cast<std::uint16_t>(pageblocks_[index].free + count);
-  const unsigned blocks = recount(index, before, after == Bits::kFull ? 0 : after);
-  tally.merges += static_cast<unsigned>(count) - blocks;
-  for (unsigned order = 1; order <= kInWord; ++order) {
+  tally.merges += popcount(detail::merges_in(after)) - popcount(detail::merges_in(before));
+  for (unsigned order = 1; kIsWatched<Watcher> && order <= kInWord; ++order) {
     std::uint64_t arisen = detail::largest_blocks(after, order) & ~detail::largest_blocks(before, order);
     for (; arisen != 0; arisen &= arisen - 1) {
       watcher.merged(start + PageCount{count_trailing_zeros(arisen)}, Order{order - 1});
     }
   }
-  if (after != Bits::kFull) return count;
-  --tally.merges;
-  join(index, word * 64, kInWord, watcher, tally);
+  if (after == Bits::kFull)
+    join(index, word * 64, kInWord, watcher, tally);
+  else
+    note(index, detail::orders_in(after));
   return count;
 }
 

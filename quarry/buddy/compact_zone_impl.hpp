@@ -5,6 +5,7 @@
 #pragma once
 
 #include "quarry/buddy/compact_zone.hpp"
+#include "quarry/buddy/observer.hpp"
 
 namespace quarry::buddy {
 
@@ -54,19 +55,27 @@ template <Geometry G, class Extra>
 template <class Watcher>
 void CompactZone<G, Extra>::give(Descriptor& head, Pfn page, Order order, MigrateType type, Place,
                                  Watcher& watcher, Tally& tally) noexcept {
-  head.become_nothing();
   cuts_[0] = cuts_[1] = Pfn{};
-  const Index index = index_of(page);
-  if (order.raw() >= kPageblockOrder) {
-    add_whole({index, order.raw() - kPageblockOrder}, type, watcher, tally);
+  if (order.raw() < kPageblockOrder) {
+    give_part(head, page, order.raw(), type, watcher, tally);
     return;
   }
+  head.become_nothing();
+  add_whole({index_of(page), order.raw() - kPageblockOrder}, type, watcher, tally);
+}
+
+template <Geometry G, class Extra>
+template <class Watcher>
+void CompactZone<G, Extra>::give_part(Descriptor& head, Pfn page, unsigned order, MigrateType type,
+                                      Watcher& watcher, Tally& tally) noexcept {
+  const Index index = index_of(page);
   const unsigned at = place_in(page);
-  check(!pageblocks_[index].is_whole() && bits_[index].is_in_use(at, order.raw()), "a page is given twice");
+  check(!pageblocks_[index].is_whole() && bits_[index].is_in_use(at, order), "a page is given twice");
+  head.become_nothing();
   expect_free(index, type);
-  bits_[index].set(at, order.raw());
-  pageblocks_[index].free = static_cast<std::uint16_t>(pageblocks_[index].free + (1u << order.raw()));
-  join(index, at, order.raw(), watcher, tally);
+  bits_[index].set(at, order);
+  pageblocks_[index].free = static_cast<std::uint16_t>(pageblocks_[index].free + (1u << order));
+  join(index, at, order, watcher, tally);
 }
 
 // Something of the pageblock will be free, of that type.
@@ -76,6 +85,7 @@ void CompactZone<G, Extra>::expect_free(Index index, MigrateType type) noexcept 
   if (entry.free == 0) {
     entry.type = type;
     any_partial(type).insert(index);
+    masks_[page::index_of(type)] |= 1;
     see(index);
   } else if (entry.type != type) {
     relabel(index, type);
@@ -88,34 +98,20 @@ template <class Watcher>
 void CompactZone<G, Extra>::join(Index index, unsigned at, unsigned order, Watcher& watcher,
                                  Tally& tally) noexcept {
   Bits& bits = bits_[index];
-  Books books = books_of(index);
   unsigned merged = order;
-  if (order < kInWord) {
-    const std::uint64_t word = bits.word(at >> 6);
-    std::uint64_t run = detail::low_run(order) << (at & 63);
-    for (; merged < kInWord; ++merged) {
-      const unsigned size = 1u << merged;
-      const std::uint64_t buddy = (at & size) != 0 ? run >> size : run << size;
-      if ((word & buddy) != buddy) break;
-      books.down(merged);
-      run |= buddy;
-      at &= ~size;
-      watcher.merged(page_at(index, at), Order{merged});
-    }
-  }
-  for (; merged >= kInWord && merged < kPageblockOrder && bits.is_free(at ^ (1u << merged), merged);
-       ++merged) {
-    books.down(merged);
-    at &= ~(1u << merged);
-    watcher.merged(page_at(index, at), Order{merged});
-  }
+  if (order < kInWord) merged = detail::order_in_word(bits.word(at >> 6), at & 63);
+  if (merged >= kInWord)
+    while (merged < kPageblockOrder && bits.is_free((at >> merged ^ 1u) << merged, merged)) ++merged;
+  for (unsigned half = order; kIsWatched<Watcher> && half < merged; ++half)
+    watcher.merged(page_at(index, at & ~((2u << half) - 1)), Order{half});
   tally.merges += merged - order;
   if (merged < kPageblockOrder) {
-    books.up(merged);
+    note(index, 1u << merged);
     return;
   }
   const MigrateType type = pageblocks_[index].type;
   any_partial(type).erase(index);
+  forget_all(index);
   pageblocks_[index].free = 0;
   bits.reset();
   add_whole({index, 0}, type, watcher, tally);
@@ -126,11 +122,12 @@ template <class Watcher>
 Result<Pfn> CompactZone<G, Extra>::take(Order order, MigrateType from, MigrateType type, Watcher& watcher,
                                         Tally& tally) noexcept {
   const unsigned wanted = order.raw();
-  Index index = 0;
   unsigned found = 0;
   Pfn page;
-  if (find_partial(wanted, from, index)) {
-    page = take_within(index, wanted, found);
+  if (Part part{0, 0, 0}; find_partial(wanted, from, part)) {
+    found = part.order;
+    remove(part, wanted);
+    page = page_at(part.index, part.at);
   } else {
     Whole block{0, 0};
     if (!find_whole(wanted, from, block)) return Error::no_memory;
@@ -139,7 +136,7 @@ Result<Pfn> CompactZone<G, Extra>::take(Order order, MigrateType from, MigrateTy
     if (wanted < kPageblockOrder) {
       cut_out(block, {block.first, 0});
       open(block.first, from);
-      remove(block.first, 0, wanted, kPageblockOrder);
+      remove({block.first, kPageblockOrder, 0}, wanted);
     } else {
       cut_out(block, {block.first, wanted - kPageblockOrder});
     }
@@ -154,70 +151,26 @@ Result<Pfn> CompactZone<G, Extra>::take(Order order, MigrateType from, MigrateTy
 
 // --- Pageblocks that are free in part -------------------------------------------------------------
 
-// One more of that order, and one less.
-template <Geometry G, class Extra>
-void CompactZone<G, Extra>::Books::up(unsigned order) noexcept {
-  if (entry.counts[order]++ == 0) {
-    entry.orders = static_cast<std::uint16_t>(entry.orders | 1u << order);
-    if (order != 0) sets.partial[order].insert(index);
-  }
-  if (counts[order]++ == 0) mask |= 1u << order;
-}
-
-template <Geometry G, class Extra>
-void CompactZone<G, Extra>::Books::down(unsigned order) noexcept {
-  if (--entry.counts[order] == 0) {
-    entry.orders = static_cast<std::uint16_t>(entry.orders & ~(1u << order));
-    if (order != 0) sets.partial[order].erase(index);
-  }
-  if (--counts[order] == 0) mask &= ~(1u << order);
-}
-
-// Takes 2^order frames at `at` out of the largest block around them, which is of order `from`.
+// Takes 2^order frames at a place in one of the largest blocks.
 //
-//   from      [                8                ]
+//   block     [                8                ]
 //   order     [  2  ]                                 what is left of it:  2, 4 and no more
 template <Geometry G, class Extra>
-void CompactZone<G, Extra>::remove(Index index, unsigned at, unsigned order, unsigned from) noexcept {
-  Books books = books_of(index);
-  Entry& entry = books.entry;
-  bits_[index].clear(at, order);
-  if (from < kPageblockOrder) books.down(from);
-  for (unsigned left = order; left < from; ++left) books.up(left);
-  entry.free = static_cast<std::uint16_t>(entry.free - (1u << order));
-  if (entry.free == 0) any_partial(entry.type).erase(index);
+void CompactZone<G, Extra>::remove(const Part& block, unsigned order) noexcept {
+  bits_[block.index].clear(block.at, order);
+  note(block.index, (1u << block.order) - (1u << order));
+  take_off(block.index, 1u << order);
 }
 
-// A frame comes from the lowest pageblock that has one, whatever its block; a larger block from the lowest pageblock
-// that has the smallest one that is enough.
+// That many frames less are free.
 template <Geometry G, class Extra>
-bool CompactZone<G, Extra>::find_partial(unsigned order, MigrateType type, Index& index) const noexcept {
-  const std::uint32_t enough = (orders(type) & kPartialOrders) >> order;
-  if (enough == 0) return false;
-  const unsigned from = order == 0 ? 0 : order + count_trailing_zeros(enough);
-  index = tables_->of_type[page::index_of(type)].partial[from].first();
-  return true;
-}
-
-// The lowest pageblock that has the largest block below whole pageblocks.
-//
-// Returns   whether that block is of `order` or above.
-template <Geometry G, class Extra>
-bool CompactZone<G, Extra>::find_largest(unsigned order, MigrateType type, Index& index) const noexcept {
-  const std::uint32_t some = orders(type) & kPartialOrders;
-  if (some >> order == 0) return false;
-  index = tables_->of_type[page::index_of(type)].partial[63 - count_leading_zeros(some)].first();
-  return true;
-}
-
-// Takes the lowest of the smallest sufficient blocks of a pageblock that has one, of order `from`.
-template <Geometry G, class Extra>
-Pfn CompactZone<G, Extra>::take_within(Index index, unsigned order, unsigned& from) noexcept {
-  from = order + count_trailing_zeros(std::uint64_t{pageblocks_[index].orders} >> order);
-  const unsigned at = bits_[index].first(from);
-  check(at < kFrames, "a pageblock lacks the block that it counts");
-  remove(index, at, order, from);
-  return page_at(index, at);
+void CompactZone<G, Extra>::take_off(Index index, unsigned frames) noexcept {
+  Entry& entry = pageblocks_[index];
+  entry.free = static_cast<std::uint16_t>(entry.free - frames);
+  if (entry.free != 0) [[likely]]
+    return;
+  any_partial(entry.type).erase(index);
+  forget_all(index);
 }
 
 // A wholly free pageblock, in no set any more, gets its bits, and whoever asked takes some of them.
@@ -227,11 +180,13 @@ void CompactZone<G, Extra>::open(Index index, MigrateType type) noexcept {
   pageblocks_[index].free = static_cast<std::uint16_t>(kFrames);
   bits_[index].fill();
   any_partial(type).insert(index);
+  masks_[page::index_of(type)] |= 1;
 }
 
 }  // namespace quarry::buddy
 
 #include "quarry/buddy/compact_zone_audit_impl.hpp"
 #include "quarry/buddy/compact_zone_bulk_impl.hpp"
+#include "quarry/buddy/compact_zone_notes_impl.hpp"
 #include "quarry/buddy/compact_zone_other_impl.hpp"
 #include "quarry/buddy/compact_zone_whole_impl.hpp"

@@ -44,13 +44,12 @@ template <Geometry G, class Extra>
 template <class Watcher>
 bool CompactZone<G, Extra>::claim_half(const Wanted& wanted, MigrateType to, Watcher& watcher) noexcept {
   for (const MigrateType from : kFallbacks[page::index_of(wanted.type)]) {
-    Index index = 0;
-    if (!find_largest(wanted.order.raw(), from, index)) continue;
-    const Entry& entry = pageblocks_[index];
-    if (entry.free < kFrames / 2 && wanted.grouping == Grouping::by_mobility) continue;
-    const unsigned largest = 63 - count_leading_zeros(entry.orders);
-    const Pfn page = page_at(index, bits_[index].first(largest));
-    watcher.fell_back(page, Order{largest}, from, to);
+    Part part{0, 0, 0};
+    if (!find_largest(wanted.order.raw(), from, part)) continue;
+    const Index index = part.index;
+    if (pageblocks_[index].free < kFrames / 2 && wanted.grouping == Grouping::by_mobility) continue;
+    const Pfn page = page_at(index, part.at);
+    watcher.fell_back(page, Order{part.order}, from, to);
     relabel(index, to);
     map_->set_pageblock_type(page, to);
     watcher.pageblock_changed(page, to);
@@ -63,12 +62,16 @@ template <Geometry G, class Extra>
 template <class Watcher>
 Result<Pfn> CompactZone<G, Extra>::borrow(const Wanted& wanted, Watcher& watcher, Tally& tally) noexcept {
   for (const MigrateType from : kFallbacks[page::index_of(wanted.type)]) {
-    Index index = 0;
-    const bool is_there = wanted.type == MigrateType::movable ? find_partial(wanted.order.raw(), from, index)
-                                                              : find_largest(wanted.order.raw(), from, index);
-    if (!is_there) continue;
-    unsigned found = 0;
-    const Pfn page = take_within(index, wanted.order.raw(), found);
+    Part part{0, 0, 0};
+    if (wanted.type == MigrateType::movable) {
+      if (!find_partial(wanted.order.raw(), from, part)) continue;
+    } else if (!find_largest(wanted.order.raw(), from, part) ||
+               !find_within(part.index, wanted.order.raw(), part)) {
+      continue;
+    }
+    remove(part, wanted.order.raw());
+    const unsigned found = part.order;
+    const Pfn page = page_at(part.index, part.at);
     ++tally.fallbacks;
     watcher.fell_back(page, Order{found}, from, wanted.type);
     if (found != wanted.order.raw()) {
@@ -104,9 +107,7 @@ Result<FreeBlock> CompactZone<G, Extra>::block_of(Pfn page) const noexcept {
 
 template <Geometry G, class Extra>
 Result<Pfn> CompactZone<G, Extra>::first_of(MigrateType type) const noexcept {
-  Index index = 0;
-  if (find_partial(0, type, index))
-    return page_at(index, bits_[index].first(count_trailing_zeros(pageblocks_[index].orders)));
+  if (Part part{0, 0, 0}; find_partial(0, type, part)) return page_at(part.index, part.at);
   Whole block{0, 0};
   if (!find_whole(kPageblockOrder, type, block)) return Error::not_found;
   return page_at(block.first);
@@ -148,17 +149,12 @@ void CompactZone<G, Extra>::relabel(Index index, MigrateType to) noexcept {
   const unsigned from = page::index_of(entry.type), type = page::index_of(to);
   any_partial(entry.type).erase(index);
   any_partial(to).insert(index);
-  for (unsigned orders = entry.orders; orders != 0; orders &= orders - 1) {
-    const unsigned order = count_trailing_zeros(orders);
-    if (order != 0) {
-      tables_->of_type[from].partial[order].erase(index);
-      tables_->of_type[type].partial[order].insert(index);
-    }
-    tables_->counts[from][order] -= entry.counts[order];
-    if (tables_->counts[from][order] == 0) masks_[from] &= ~(1u << order);
-    tables_->counts[type][order] += entry.counts[order];
-    masks_[type] |= 1u << order;
+  for (unsigned left = entry.orders & ~1u; left != 0; left &= left - 1) {
+    const unsigned order = count_trailing_zeros(left);
+    tables_->of_type[from].partial[order].erase(index);
+    tables_->of_type[type].partial[order].insert(index);
   }
+  masks_[type] |= entry.orders | 1u;
   entry.type = to;
 }
 
@@ -201,7 +197,7 @@ void CompactZone<G, Extra>::pull(FreeBlock block) noexcept {
     open(index, type);
   }
   check(order < kPageblockOrder && bits_[index].is_free(at, order), "this block is not free");
-  remove(index, at, order, bits_[index].order_around(at));
+  remove({index, bits_[index].order_around(at), at}, order);
 }
 
 }  // namespace quarry::buddy

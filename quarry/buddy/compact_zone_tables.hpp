@@ -1,6 +1,6 @@
 // quarry/buddy/compact_zone_tables.hpp: where CompactZone finds a pageblock by what is free in it.
 //
-//   Pageblock      one for each pageblock: how much is free there, and in which blocks
+//   Pageblock      one for each pageblock: how much is free there, and in blocks of which orders
 //   PageblockSet   pageblocks by address, of those that are alike
 //
 // All of them are in order when they are zero, so that nothing is written before it is used.
@@ -25,10 +25,9 @@ struct Pageblock {
   constexpr bool is_whole() const noexcept { return free >= kWhole; }
   constexpr unsigned pageblocks_log2() const noexcept { return free & (kWhole - 1u); }
 
-  std::uint16_t free;                     // frames; law: fewer than all, or kWhole
-  std::uint16_t orders;                   // law: a bit is set exactly when its count is not zero
-  std::uint16_t counts[kPageblockOrder];  // largest blocks by order
-  MigrateType type;                       // of what is free there
+  std::uint16_t free;    // frames; law: fewer than all, or kWhole
+  std::uint16_t orders;  // of its largest blocks, and perhaps others; law: 0 unless it is partial
+  MigrateType type;      // of what is free there
 };
 
 // Numbers below a bound, found lowest first.
@@ -83,12 +82,18 @@ class PageblockSet {
     }
     return true;
   }
+  bool is_empty() const noexcept { return level_[levels_ - 1][0] == 0; }
   // The lowest one. There is one.
   std::uint32_t first() const noexcept {
     std::uint32_t number = 0;
     for (unsigned level = levels_; level-- > 0;)
       number = number << 6 | count_trailing_zeros(level_[level][number]);
     return number;
+  }
+  // Calls `visit` with each of them, the lowest first.
+  template <class F>
+  void for_each(F&& visit) const noexcept {
+    visit_below(levels_ - 1, 0, visit);
   }
 
  private:
@@ -106,6 +111,16 @@ class PageblockSet {
       std::uint64_t& word = level_[level][number >> 6];
       word &= ~(std::uint64_t{1} << (number & 63));
       if (word != 0) break;
+    }
+  }
+  template <class F>
+  void visit_below(unsigned level, std::uint32_t number, F& visit) const noexcept {
+    for (std::uint64_t left = level_[level][number]; left != 0; left &= left - 1) {
+      const std::uint32_t found = number << 6 | count_trailing_zeros(left);
+      if (level == 0)
+        visit(found);
+      else
+        visit_below(level - 1, found, visit);
     }
   }
   static constexpr unsigned kLevels = 6;

@@ -48,6 +48,14 @@ class ZoneMachine {
   void give(Pfn page, unsigned order) noexcept {
     zone.give(map.at(page), page, Order{order}, map.pageblock_type(page), Place::fitting, watcher, tally);
   }
+  // Single frames, at most 256.
+  Given give_bulk(std::span<const Pfn> pages) noexcept {
+    NamedBlock<typename Zone::Descriptor> frames[256];
+    check(pages.size() <= 256, "too many frames for a test");
+    for (std::size_t i = 0; i < pages.size(); ++i) frames[i] = {pages[i], &map.at(pages[i])};
+    return zone.give_bulk(std::span<const NamedBlock<typename Zone::Descriptor>>{frames, pages.size()},
+                          watcher, tally);
+  }
   // In the largest aligned blocks.
   void release(PfnRange pages) noexcept {
     for (Pfn at = pages.begin(); at < pages.end();) {
@@ -67,6 +75,13 @@ class ZoneMachine {
     std::uint64_t sum = 0;
     for (unsigned order = 0; order <= kMax; ++order) sum += zone.blocks(Order{order}, type) << order;
     return sum;
+  }
+  // Those that there are blocks of.
+  std::uint32_t orders(MigrateType type) const noexcept {
+    std::uint32_t mask = 0;
+    for (unsigned order = 0; order <= kMax; ++order)
+      mask |= (zone.blocks(Order{order}, type) != 0 ? 1u : 0u) << order;
+    return mask;
   }
   // Frame by frame, as they were taken.
   void give_frames(std::uint64_t first, std::uint64_t count) noexcept {

@@ -232,10 +232,10 @@ TEST_ON_GEOMETRIES(the_watcher_is_told_of_what_bulks_break_and_make) {
                68u);
   expect_equal(machine.watcher.splits, 2u);
   const std::span<const Pfn> all{pages};
-  expect_equal(machine.zone.give_bulk(all, kMovable, machine.watcher, machine.tally), 64u);
+  expect_equal(machine.give_bulk(all.first(64)).free, 64u);
   expect_equal(machine.watcher.highest_merge, 6u);
-  expect_equal(machine.zone.give_bulk(all.subspan(64), kMovable, machine.watcher, machine.tally), 4u);
-  expect_equal(machine.zone.orders(kMovable), 1u << 6 | 1u << 2);
+  expect_equal(machine.give_bulk(all.subspan(64)).free, 4u);
+  expect_equal(machine.orders(kMovable), 1u << 6 | 1u << 2);
 }
 
 }  // namespace quarry::buddy

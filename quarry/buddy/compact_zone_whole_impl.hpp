@@ -43,7 +43,7 @@ void CompactZone<G, Extra>::put_whole(Whole block, MigrateType type) noexcept {
   entry.type = type;
   see(block.first);
   whole_set(block.log2, type).insert(block.first >> block.log2);
-  ++tables_->counts[page::index_of(type)][order];
+  ++tables_->whole[page::index_of(type)][block.log2];
   masks_[page::index_of(type)] |= 1u << order;
 }
 
@@ -55,7 +55,7 @@ MigrateType CompactZone<G, Extra>::remove_whole(Whole block) noexcept {
   const MigrateType type = entry.type;
   entry.free = 0;
   whole_set(block.log2, type).erase(block.first >> block.log2);
-  if (--tables_->counts[page::index_of(type)][order] == 0) masks_[page::index_of(type)] &= ~(1u << order);
+  if (--tables_->whole[page::index_of(type)][block.log2] == 0) masks_[page::index_of(type)] &= ~(1u << order);
   return type;
 }
 

@@ -79,7 +79,6 @@ class Compactor {
 
   static PageCount pageblock() noexcept { return kGeometry.pageblock_order().pages(); }
   static Pfn start_of(Pfn page) noexcept { return Pfn{align_down(page.raw, pageblock().raw)}; }
-  bool has_block(std::uint32_t zone, Order order) const noexcept;
   bool is_suitable(std::uint32_t zone, Order order) const noexcept;
   bool is_deferred(Scanners& scanners, Order order) const noexcept;
   void note_result(Scanners& scanners, Order order, Compacted result) noexcept;

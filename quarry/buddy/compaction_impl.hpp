@@ -77,7 +77,7 @@ Compacted Compactor<Allocator>::compact_zone(std::uint32_t zone, Order order) no
     scanners.migrate = end;
     // What was moved away lies on a core's lists, and merges when it comes back from there.
     if (has_moved) allocator_->drain_all();
-    if (has_moved && has_block(zone, order)) {
+    if (has_moved && allocator_->has_free_block(zone, order)) {
       ++stats_.successes;
       return Compacted::success;
     }
@@ -102,21 +102,12 @@ void Compactor<Allocator>::begin(Scanners& scanners, PfnRange span) noexcept {
   for (Target& target : scanners.free) target = {last < span.begin() ? span.begin() : last, span.end()};
 }
 
-// Whether a block of `order`, of types that fall back on each other, is free.
-template <class Allocator>
-bool Compactor<Allocator>::has_block(std::uint32_t zone, Order order) const noexcept {
-  const auto& pages = allocator_->zone_pages(zone);
-  const std::uint32_t mask = pages.orders(MigrateType::unmovable) | pages.orders(MigrateType::movable) |
-                             pages.orders(MigrateType::reclaimable);
-  return mask >> order.raw() != 0;
-}
-
 // Source    Linux 6.1, "compaction_suitable".
 template <class Allocator>
 bool Compactor<Allocator>::is_suitable(std::uint32_t zone, Order order) const noexcept {
   if (order == Order{0} || !kGeometry.allows(order)) return false;
   if (!allocator_->layout().zones[zone].is_populated()) return false;
-  if (has_block(zone, order)) return false;
+  if (allocator_->has_free_block(zone, order)) return false;
   const ZoneStats stats = allocator_->stats(zone);
   if (stats.deferred.raw != 0) return false;
   const bool is_costly = order.raw() > 3;

@@ -15,6 +15,7 @@
 
 #include "quarry/buddy/cpu_limits.hpp"
 #include "quarry/buddy/cpu_list_names.hpp"
+#include "quarry/buddy/zone_pages.hpp"
 #include "quarry/page/memory_map.hpp"
 
 namespace quarry::buddy {
@@ -45,10 +46,7 @@ class alignas(64) CpuArrays : public CpuListNames<G> {
   }
   // Two batches of single pages, so that bulk requests of one batch do not fill and empty it in turn.
   static constexpr unsigned kMostRoom = G.max_order_ < 7 ? 1u << G.max_order_ : 128;
-  struct Entry {
-    Pfn page;
-    Descriptor* head;
-  };
+  using Entry = NamedBlock<Descriptor>;
 
   std::uint64_t pages() const noexcept {
     std::uint64_t sum = 0;
@@ -101,7 +99,8 @@ class alignas(64) CpuArrays : public CpuListNames<G> {
     Entry* const first = entries_ + start_of(list, order_of(list));
     words_[list] -= std::uint64_t{count} * kStep;
     dropped_ += count;
-    for (std::uint32_t i = 0; i < blocks(list); ++i) first[i] = first[i + count];
+    const Entry* from = first + count;
+    for (Entry *to = first, *const end = first + blocks(list); to != end;) *to++ = *from++;
   }
 
   CpuEvents events() const noexcept {

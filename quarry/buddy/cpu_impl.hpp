@@ -282,10 +282,13 @@ void PageAllocator<G, W, Policy, C>::spill_list(ZoneState& zone, Lists& lists, u
     const std::uint64_t wanted = (left + order.pages().raw - 1) >> order.raw();
     const auto all = lists.entries(list);
     const auto oldest = wanted < all.size() ? all.first(static_cast<std::size_t>(wanted)) : all;
-    if (order == Order{0})
-      give_singles(zone, oldest);
-    else
+    if (order == Order{0}) {
+      const Given given = pages_of(zone).give_bulk(oldest, observer_, zone.count.tally);
+      zone.free += given.free;
+      if (given.cma != 0) zone.add_free_cma(given.cma);
+    } else {
       for (const auto& block : oldest) give_back(zone, *block.head, block.page, order, Place::fitting);
+    }
     const auto count = static_cast<std::uint32_t>(oldest.size());
     lists.drop_oldest(list, count);
     subtract(std::uint64_t{count} << order.raw());
@@ -294,27 +297,6 @@ void PageAllocator<G, W, Policy, C>::spill_list(ZoneState& zone, Lists& lists, u
       const Pfn page = lists.pop_back(*map_, list);
       give_back(zone, map_->at(page), page, order, Place::fitting);
       subtract(order.pages().raw);
-    }
-  }
-}
-
-// Single pages, those that lie together at once where the policy can.
-template <Geometry G, class W, class Policy, port::Cores C>
-void PageAllocator<G, W, Policy, C>::give_singles(
-    [[maybe_unused]] ZoneState& zone,
-    [[maybe_unused]] std::span<const typename Lists::Entry> blocks) noexcept {
-  if constexpr (Lists::kAreArrays) {
-    Pfn pages[Lists::kMostRoom];
-    for (std::size_t i = 0; i < blocks.size(); ++i) pages[i] = blocks[i].page;
-    for (std::size_t i = 0; i < blocks.size();) {
-      const MigrateType type = map_->pageblock_type(pages[i]);
-      const std::size_t count =
-          pages_of(zone).give_bulk({pages + i, blocks.size() - i}, type, observer_, zone.count.tally);
-      i += count;
-      if (type == MigrateType::isolate) [[unlikely]]
-        continue;
-      zone.free += count;
-      if (type == MigrateType::cma) zone.add_free_cma(count);
     }
   }
 }

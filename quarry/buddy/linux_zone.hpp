@@ -53,10 +53,18 @@ class LinuxZone {
     for (const Part& part : parts_) mask |= part.mask(type);
     return mask;
   }
+  bool has_block(Order least, MigrateType type) const noexcept { return orders(type) >> least.raw() != 0; }
   std::uint64_t blocks(Order order, MigrateType type) const noexcept {
     std::uint64_t sum = 0;
     for (const Part& part : parts_) sum += part.count(order, type);
     return sum;
+  }
+  bool gave_up() const noexcept { return false; }
+  std::uint32_t count_blocks(std::uint32_t, BlockCounts& counts) const noexcept {
+    for (unsigned order = 0; order <= G.max_order_; ++order)
+      for (unsigned type = 0; type < page::kMigrateTypes; ++type)
+        counts[order][type] += blocks(Order{order}, static_cast<MigrateType>(type));
+    return 0;
   }
   // Cost      O(highest order).
   Result<FreeBlock> block_of(Pfn page) const noexcept;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <concepts>
+#include <type_traits>
 
 #include "quarry/base/range.hpp"
 #include "quarry/buddy/misuse.hpp"
@@ -46,5 +47,9 @@ concept Observer = requires(T& to, Pfn page, Order order, const Request& request
   { to.misused(page, order, misuse) } noexcept;
 };
 static_assert(Observer<NoObserver>);
+
+// Whether it is worth finding out what an observer would be told.
+template <class W>
+inline constexpr bool kIsWatched = !std::is_same_v<W, NoObserver>;
 
 }  // namespace quarry::buddy

@@ -258,6 +258,8 @@ class PageAllocator {
   // Cost      O(orders + pageblocks of the zone).
   ZoneStats stats(std::uint32_t zone) const noexcept;
   PageCount free_pages_of(std::uint32_t zone) const noexcept { return PageCount{zones_[zone].free}; }
+  // Whether a block of `order` or above is free there, of the types that fall back on each other.
+  bool has_free_block(std::uint32_t zone, Order order) const noexcept;
   // Whether `request` would be served now, from zone `zone`, and what forbids it.
   Obstacle obstacle(std::uint32_t zone, Order order, const Request& request) const noexcept;
   // Tries every law on every zone.
@@ -316,7 +318,10 @@ class PageAllocator {
   Mixing mixing_for(const ZoneState& preferred) const noexcept;
   std::uint64_t least_free(const ZoneState& zone, const Search& search, Mark mark) const noexcept;
   bool is_above(const ZoneState& zone, const Search& search, Mark mark) const noexcept;
-  bool has_block(const ZoneState& zone, const Search& search) const noexcept;
+  template <class F>
+  static bool any_type_of(const Search& search, F&& is_there) noexcept;
+  bool may_have_block(const ZoneState& zone, const Search& search) const noexcept;
+  bool has_block(const ZoneState& zone, const Search& search) const noexcept QUARRY_EXCLUDES(zone.lock);
   Result<Pfn> take(ZoneState& zone, const Search& search) noexcept;
   Result<Pfn> take_from_zone(ZoneState& zone, const Search& search) noexcept QUARRY_REQUIRES(zone.lock);
   Result<Pfn> take_listed(ZoneState& zone, const Search& search, MigrateType from) noexcept
@@ -346,8 +351,6 @@ class PageAllocator {
   [[gnu::noinline]] void spill(ZoneState& zone, Lists& lists, std::uint64_t pages, unsigned list) noexcept
       QUARRY_EXCLUDES(zone.lock);
   void spill_list(ZoneState& zone, Lists& lists, unsigned list, std::uint64_t& left) noexcept
-      QUARRY_REQUIRES(zone.lock);
-  void give_singles(ZoneState& zone, std::span<const typename Lists::Entry> blocks) noexcept
       QUARRY_REQUIRES(zone.lock);
   void drain_this(unsigned core) noexcept;
   void set_cpu_limits(ZoneState& zone) noexcept;
@@ -423,6 +426,7 @@ class PageAllocator {
   bool is_never_released(Pfn page) const noexcept;
   bool owns(const ZoneState& zone, const Descriptor& head) const noexcept;
   void count_pageblocks(const ZoneState& zone, ZoneStats& stats) const noexcept;
+  void count_blocks(const ZoneState& zone, BlockCounts& counts) const noexcept QUARRY_EXCLUDES(zone.lock);
 
   zones::Layout* layout_ = nullptr;
   Map* map_ = nullptr;

@@ -11,6 +11,7 @@ ZoneStats PageAllocator<G, W, Policy, C>::stats(std::uint32_t zone) const noexce
   const ZoneState& state = zones_[zone];
   ZoneStats stats;
   count_pageblocks(state, stats);
+  count_blocks(state, stats.free_blocks);
   const ZoneHold hold{cores_, state.lock};
   stats.free = PageCount{state.free};
   stats.free_cma = PageCount{state.free_cma};
@@ -33,15 +34,22 @@ ZoneStats PageAllocator<G, W, Policy, C>::stats(std::uint32_t zone) const noexce
   stats.fallbacks = state.count.tally.fallbacks, stats.splits = state.count.tally.splits,
   stats.merges = state.count.tally.merges;
 
-  for (unsigned order = 0; state.part_count != 0 && order <= G.max_order_; ++order)
-    for (unsigned type = 0; type < page::kMigrateTypes; ++type)
-      stats.free_blocks[order][type] = pages_of(state).blocks(Order{order}, static_cast<MigrateType>(type));
   // Sections are whole blocks of the highest order, and nobody can have changed the type of theirs.
   stats.free_blocks[G.max_order_][page::index_of(MigrateType::movable)] += state.deferred >> G.max_order_;
   for (unsigned order = 0; order <= G.max_order_; ++order)
     for (unsigned type = 0; type < page::index_of(MigrateType::isolate); ++type)
       if (stats.free_blocks[order][type] != 0) stats.largest_free = Order{order};
   return stats;
+}
+
+// Others get the lock in between: where they take and give meanwhile, the sums are of no one moment.
+template <Geometry G, class W, class Policy, port::Cores C>
+void PageAllocator<G, W, Policy, C>::count_blocks(const ZoneState& zone, BlockCounts& counts) const noexcept {
+  std::uint32_t next = 0;
+  do {
+    const ZoneHold hold{cores_, zone.lock};
+    if (zone.part_count != 0) next = pages_of(zone).count_blocks(next, counts);
+  } while (next != 0);
 }
 
 // Source    Linux 6.1, "__zone_watermark_ok", in the order in which it looks.

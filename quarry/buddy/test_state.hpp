@@ -58,6 +58,22 @@ class Saboteur {
           lists.entries_[L::start_of(list, order) + at] = {};
       }
   }
+  // Notes that outlived their blocks are taken away.
+  template <class A>
+  static void forget_stale(A& allocator, std::uint32_t index) {
+    auto& zone = allocator.free_[index];
+    using Z = std::remove_reference_t<decltype(zone)>;
+    if constexpr (requires { zone.tables_; }) {
+      for (unsigned type = 0; zone.tables_ != nullptr && type < page::kMigrateTypes; ++type)
+        for (unsigned order = 0; order < Z::kPageblockOrder; ++order) {
+          PageblockSet& set = zone.tables_->of_type[type].partial[order];
+          set.for_each([&](std::uint32_t at) {
+            if (zone.bits_[at].first(order) == Z::kFrames) zone.forget(at, order);
+          });
+          if (set.is_empty()) zone.masks_[type] &= ~(1u << order);
+        }
+    }
+  }
   template <class A>
   static void set_marks(A& allocator, std::uint32_t zone, const Watermarks& marks) QUARRY_UNLOCKED {
     allocator.zones_[zone].set_marks(marks);

@@ -12,6 +12,7 @@
 #include "quarry/base/result.hpp"
 #include "quarry/buddy/law.hpp"
 #include "quarry/buddy/request.hpp"
+#include "quarry/buddy/zone_stats.hpp"
 #include "quarry/page/metadata_source.hpp"
 
 namespace quarry::buddy {
@@ -53,6 +54,18 @@ struct FreeBlock {
   friend constexpr bool operator==(const FreeBlock&, const FreeBlock&) noexcept = default;
 };
 
+// A block by both its names: its first frame, and the descriptor of that.
+template <class Descriptor>
+struct NamedBlock {
+  Pfn page;
+  Descriptor* head;
+};
+
+// Of many pages, how many are free now: not those in isolated pageblocks; and how many of these lie in contiguous areas.
+struct Given {
+  std::uint64_t free = 0, cma = 0;
+};
+
 // Pages of one pageblock, when its free ones changed their type.
 struct Moved {
   std::uint64_t free, movable;  // free ones, and those in use that could be moved
@@ -81,7 +94,7 @@ template <class Z, class Watcher>
 concept ZonePages =
     requires(Z& z, const Z& c, typename Z::Descriptor& head, const ZoneSetup<typename Z::Map>& setup,
              Pfn page, Order order, MigrateType type, Place place, const Wanted& wanted, PfnRange span,
-             Watcher& watcher, Tally& tally) {
+             Watcher& watcher, Tally& tally, BlockCounts& counts) {
       // How many part numbers a zone of that span needs.
       { Z::parts_for(span) } noexcept -> std::same_as<std::uint32_t>;
       // Errors    no_memory: the source has none.
@@ -102,9 +115,16 @@ concept ZonePages =
       // The same from other ordinary types than the wanted one, whose pageblocks may change their type with it.
       { z.take_other(wanted, watcher, tally) } noexcept -> std::same_as<Result<Pfn>>;
 
-      // One bit for each order of which a block of that type is free.
+      // One bit for each order of which a block of that type is free, and perhaps others: a look that needs no lock.
       { c.orders(type) } noexcept -> std::same_as<std::uint32_t>;
+      // Whether a block of that order or above is.
+      { c.has_block(order, type) } noexcept -> std::same_as<bool>;
       { c.blocks(order, type) } noexcept -> std::same_as<std::uint64_t>;
+      // Whether a take() or has_block() since the last call said no without having looked everywhere, so as not to keep the zone
+      // locked for long. Then it is asked again, others having had their turn.
+      { c.gave_up() } noexcept -> std::same_as<bool>;
+      // Adds the blocks of some pageblocks from number `from` on, 0 at first. Returns where to go on; 0 when these were the last.
+      { c.count_blocks(std::uint32_t{}, counts) } noexcept -> std::same_as<std::uint32_t>;
       // The free block that `page` lies in. Errors    not_found: the page is not free.
       { c.block_of(page) } noexcept -> std::same_as<Result<FreeBlock>>;
       // A free page of that type, of the smallest block. Errors    not_found: there is none.

@@ -9,8 +9,10 @@
 
 namespace quarry::buddy {
 
+using BlockCounts = std::uint64_t[Order::kCount][page::kMigrateTypes];
+
 struct ZoneStats {
-  std::uint64_t free_blocks[Order::kCount][page::kMigrateTypes] = {};  // deferred sections included
+  BlockCounts free_blocks = {};  // deferred sections included
   std::uint64_t pageblocks[page::kMigrateTypes] =
       {};  // those whose first frame lies in the zone and has a descriptor
   PageCount free, free_cma;
