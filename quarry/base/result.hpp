@@ -1,6 +1,7 @@
 // quarry/base/result.hpp: a value, or the reason there is none.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <new>
 #include <type_traits>
@@ -31,37 +32,73 @@ struct Done {};
 
 namespace detail {
 
+// Yes or no in as many bytes as would be padding otherwise: a part of a register costs compilers more than all of it.
+template <class T>
+using Flag = std::conditional_t<alignof(T) >= sizeof(std::size_t), std::size_t,
+                                std::conditional_t<alignof(T) >= 4, std::uint32_t, bool>>;
+
 // A number's slot is as trivially copyable as the number: a Result<Pfn> comes back in two registers.
 template <class T, bool = std::is_trivially_copyable_v<T>>
-struct Slot {
-  constexpr explicit Slot(T v) noexcept : value{v}, full{true} {}
-  constexpr explicit Slot(Error e) noexcept : error{e}, full{false} {}
+class Slot {
+ public:
+  constexpr explicit Slot(T v) noexcept : value_{v}, full_{true} {}
+  constexpr explicit Slot(Error e) noexcept : error_{e}, full_{false} {}
+  constexpr bool is_full() const noexcept { return full_ != Flag<T>{false}; }
+  constexpr const T& value() const noexcept { return value_; }
+  constexpr T take() noexcept { return value_; }
+  constexpr Error error() const noexcept { return error_; }
+
+ private:
   union {
-    T value;
-    Error error;
+    T value_;
+    Error error_;
   };
-  bool full;
+  Flag<T> full_;
+};
+
+// What only succeeds or fails is one byte: 0, or the error after that.
+template <>
+class Slot<Done, true> {
+ public:
+  constexpr explicit Slot(Done) noexcept : code_{0} {}
+  constexpr explicit Slot(Error e) noexcept
+      : code_{static_cast<std::uint8_t>(static_cast<unsigned>(e) + 1)} {}
+  constexpr bool is_full() const noexcept { return code_ == 0; }
+  constexpr const Done& value() const noexcept { return done_; }
+  constexpr Done take() noexcept { return done_; }
+  constexpr Error error() const noexcept { return static_cast<Error>(code_ - 1); }
+
+ private:
+  [[no_unique_address]] Done done_{};
+  std::uint8_t code_;
 };
 
 // A guard's slot hands its guard on when it moves, and lets go of what it still holds exactly once.
 template <class T>
-struct Slot<T, false> {
-  explicit Slot(T v) noexcept : value{std::move(v)}, full{true} {}
-  explicit Slot(Error e) noexcept : error{e}, full{false} {}
-  Slot(Slot&& other) noexcept : error{}, full{other.full} {
-    if (full)
-      ::new (static_cast<void*>(&value)) T{std::move(other.value)};
+class Slot<T, false> {
+ public:
+  explicit Slot(T v) noexcept : value_{std::move(v)}, full_{true} {}
+  explicit Slot(Error e) noexcept : error_{e}, full_{false} {}
+  Slot(Slot&& other) noexcept : error_{}, full_{other.full_} {
+    if (full_)
+      ::new (static_cast<void*>(&value_)) T{std::move(other.value_)};
     else
-      error = other.error;
+      error_ = other.error_;
   }
   ~Slot() {
-    if (full) value.~T();
+    if (full_) value_.~T();
   }
+  bool is_full() const noexcept { return full_; }
+  const T& value() const noexcept { return value_; }
+  T take() noexcept { return std::move(value_); }
+  Error error() const noexcept { return error_; }
+
+ private:
   union {
-    T value;
-    Error error;
+    T value_;
+    Error error_;
   };
-  bool full;
+  bool full_;
 };
 
 }  // namespace detail
@@ -75,19 +112,19 @@ class [[nodiscard]] Result {
   constexpr Result(T value) noexcept : slot_{std::move(value)} {}
   constexpr Result(Error error) noexcept : slot_{error} {}
 
-  constexpr explicit operator bool() const noexcept { return slot_.full; }
+  constexpr explicit operator bool() const noexcept { return slot_.is_full(); }
   constexpr const T& value(Site site = Site::here()) const& noexcept {
-    check(slot_.full, "value() of a failed Result", site);
-    return slot_.value;
+    check(slot_.is_full(), "value() of a failed Result", site);
+    return slot_.value();
   }
   // Of a temporary, by value: `auto guard = lock().value();` moves and never dangles.
   constexpr T value(Site site = Site::here()) && noexcept {
-    check(slot_.full, "value() of a failed Result", site);
-    return std::move(slot_.value);
+    check(slot_.is_full(), "value() of a failed Result", site);
+    return slot_.take();
   }
   constexpr Error error(Site site = Site::here()) const noexcept {
-    check(!slot_.full, "error() of a successful Result", site);
-    return slot_.error;
+    check(!slot_.is_full(), "error() of a successful Result", site);
+    return slot_.error();
   }
 
  private:
