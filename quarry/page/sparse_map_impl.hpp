@@ -23,13 +23,24 @@ Result<Done> SparseMap<G, Extra>::init(const zones::Layout& layout, MetadataSour
   roots_.store_release(roots.value()), runs_ = runs.value();
   metadata_.raw += run_room_ * sizeof(Run);
 
-  for (const zones::NodeRange& range : layout.node_ranges) {
-    if (range.span.empty()) continue;
-    SectionSpan span = sections_of(range.span);
+  const std::span<const zones::NodeRange> ranges = layout.node_ranges;
+  for (std::size_t i = 0; i < ranges.size();) {
+    if (ranges[i].span.empty()) {
+      ++i;
+      continue;
+    }
+    const NodeId node = ranges[i].node;
+    SectionSpan span = sections_of(ranges[i].span);
+    // Ranges of a node whose sections follow each other share a run, so that most pages are in the largest one.
+    while (++i < ranges.size() && ranges[i].node == node) {
+      const SectionSpan next = sections_of(ranges[i].span);
+      if (ranges[i].span.empty() || next.begin > span.end || next.begin < span.begin) break;
+      if (next.end > span.end) span.end = next.end;
+    }
     while (span.begin < span.end && find(Pfn{span.begin << kSectionShift}) != nullptr) ++span.begin;
     while (span.begin < span.end && find(Pfn{(span.end - 1) << kSectionShift}) != nullptr) --span.end;
     if (span.begin == span.end) continue;
-    if (const auto added = add_run(span, range.node, source); !added) return added.error();
+    if (const auto added = add_run(span, node, source); !added) return added.error();
   }
   for (std::size_t i = 0; i < run_count_; ++i) {
     const std::uint64_t pages = runs_[i].sections << kSectionShift;
