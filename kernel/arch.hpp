@@ -12,6 +12,10 @@
 //     void wait_for_interrupt() noexcept;           with interrupts disabled: enables them, sleeps until one came,
 //                                                   disables them; none is lost between the two
 //     unsigned this_core() noexcept;                0-based and dense; 0 boots
+//     void enter_guard() noexcept;                  one guard more on this core, which puts interrupts off
+//     bool leave_guard() noexcept;                  one less; whether it was the last and something was put off
+//     void begin_due() noexcept;                    then: a guard again, and nothing is put off
+//     bool put_off() noexcept;                      in an interrupt: whether there is a guard, which will look after it
 //     void publish_tables() noexcept;               entries that were absent are there: every walk sees them now
 //     void forget(begin, end) noexcept;             what is remembered of these virtual addresses, on this core, or
 //     inline constexpr bool kForgetsEverywhere;     on all of them

@@ -57,7 +57,7 @@ void wait_for(const Core& core) noexcept {
   while (core.taken.load_acquire() != core.given.load_relaxed()) quarry::relax_core();
 }
 
-// Does what others asked this core for. Interrupts are disabled.
+// Does what others asked this core for, under a guard.
 void serve(unsigned number) noexcept {
   Core& me = cores[number];
   Call* call = me.calls.load_acquire();
@@ -87,7 +87,16 @@ void set_low_memory_for_startup(PhysRange range) noexcept { startup_memory = ran
 unsigned running_cores() noexcept { return static_cast<unsigned>(cores.size()); }
 
 void asked(unsigned number) noexcept {
-  if (number < cores.size()) serve(number);
+  if (number >= cores.size() || arch::put_off()) return;
+  const Platform::Guard guard{Platform{}};
+  serve(number);
+}
+
+void serve_due() noexcept {
+  do {
+    arch::begin_due();
+    if (const unsigned number = arch::this_core(); number < cores.size()) serve(number);
+  } while (arch::leave_guard());
 }
 
 Result<unsigned> start_cores(System& system) noexcept {

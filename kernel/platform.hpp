@@ -9,6 +9,9 @@ namespace kernel {
 // One past the last frame of RAM in the direct map; nothing before it is built.
 quarry::Pfn end_of_ram() noexcept;
 
+// Does what was put off; in kernel/cores.cpp.
+void serve_due() noexcept;
+
 // Empty: there is one machine, and it is this one.
 struct Platform {
   static constexpr auto kFeatures = quarry::port::Feature::many_cores;
@@ -30,18 +33,23 @@ struct Platform {
   // Runs `function` on that core between whatever it does, and waits; in kernel/cores.cpp.
   void run_on(unsigned core, void (*function)(void* self, unsigned core) noexcept, void* self) const noexcept;
 
-  // While it lives nothing else runs on this core, and the core's number holds.
+  // While it lives nothing else runs on this core, and the core's number holds. It counts, and leaves interrupts as they are: one
+  // that comes is put off by its handler, until the last guard ends. Disabling them and enabling them again would be twice as long.
   class Guard {
    public:
-    explicit Guard(const Platform&) noexcept
-        : before_{arch::disable_interrupts()}, core_{arch::this_core()} {}
+    explicit Guard(const Platform&) noexcept {
+      arch::enter_guard();
+      core_ = arch::this_core();
+    }
     Guard(const Guard&) = delete;
     Guard& operator=(const Guard&) = delete;
-    ~Guard() { arch::restore_interrupts(before_); }
+    ~Guard() {
+      if (arch::leave_guard()) [[unlikely]]
+        serve_due();
+    }
     unsigned core() const noexcept { return core_; }
 
    private:
-    arch::IrqState before_;
     unsigned core_;
   };
 };

@@ -46,11 +46,35 @@ inline void forget(std::uint64_t begin, std::uint64_t end) noexcept {
   asm volatile("dsb ish; isb" ::: "memory");
 }
 
-// The core's own tables are where TPIDR_EL1 says, its number first.
-inline unsigned this_core() noexcept {
+// The core's own tables are where TPIDR_EL1 says: its number, how many guards there are, and whether something is due.
+inline volatile unsigned* core_words() noexcept {
   std::uint64_t tables = 0;
   asm volatile("mrs %0, tpidr_el1" : "=r"(tables));
-  return *reinterpret_cast<const unsigned*>(tables);
+  return reinterpret_cast<volatile unsigned*>(tables);
+}
+inline unsigned this_core() noexcept { return core_words()[0]; }
+// An interrupt leaves the count as it found it, and what it puts off is looked for when the count is down.
+inline void enter_guard() noexcept {
+  volatile unsigned* const words = core_words();
+  words[1] = words[1] + 1;
+  asm volatile("" ::: "memory");
+}
+inline bool leave_guard() noexcept {
+  asm volatile("" ::: "memory");
+  volatile unsigned* const words = core_words();
+  const unsigned left = words[1] - 1;
+  words[1] = left;
+  return left == 0 && words[2] != 0;
+}
+inline void begin_due() noexcept {
+  enter_guard();
+  core_words()[2] = 0;
+}
+inline bool put_off() noexcept {
+  volatile unsigned* const words = core_words();
+  if (words[1] == 0) return false;
+  words[2] = 1;
+  return true;
 }
 // The generic timer's: the same on all cores.
 inline std::uint64_t ticks() noexcept {

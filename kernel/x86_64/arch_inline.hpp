@@ -47,9 +47,27 @@ inline void forget(std::uint64_t begin, std::uint64_t end) noexcept {
 
 // The core's own tables are where GS says, its number first.
 inline unsigned this_core() noexcept {
-  unsigned index;
-  asm volatile("movl %%gs:0, %0" : "=r"(index));
-  return index;
+  std::uint64_t index;
+  asm volatile("movl %%gs:0, %k0" : "=r"(index));
+  if (index > UINT32_MAX) __builtin_unreachable();  // a move of 32 bits clears the upper ones
+  return static_cast<unsigned>(index);
+}
+// In the word behind it, how many guards there are, and in the topmost bit that nothing waits for the end of the last one: so
+// one instruction counts down and says whether to look after it, and no interrupt comes in between.
+inline constexpr std::uint32_t kNothingDue = 0x8000'0000;
+inline void enter_guard() noexcept { asm volatile("incl %%gs:4" ::: "cc", "memory"); }
+inline bool leave_guard() noexcept {
+  bool is_due;
+  asm volatile("decl %%gs:4" : "=@ccz"(is_due)::"memory");
+  return is_due;
+}
+inline void begin_due() noexcept { asm volatile("movl %0, %%gs:4" ::"i"(kNothingDue + 1) : "memory"); }
+inline bool put_off() noexcept {
+  std::uint32_t word;
+  asm volatile("movl %%gs:4, %0" : "=r"(word)::"memory");
+  if ((word & ~kNothingDue) == 0) return false;
+  asm volatile("andl %0, %%gs:4" ::"i"(~kNothingDue) : "cc", "memory");
+  return true;
 }
 inline std::uint64_t ticks() noexcept {
   std::uint32_t low, high;

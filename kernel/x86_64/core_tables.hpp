@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "arch_inline.hpp"
+
 namespace kernel::x86 {
 
 inline constexpr std::uint16_t kCode = 8, kTaskState = 24;
@@ -25,7 +27,8 @@ enum class InterruptStack : std::uint8_t { as_it_is = 0, double_fault = 1, stop 
 struct CoreTables {
   static constexpr std::size_t kStackBytes = 4096;
 
-  unsigned index = 0;  // at GS:0
+  unsigned index = 0;                        // at GS:0
+  std::uint32_t guards = arch::kNothingDue;  // at GS:4
   alignas(8) std::uint64_t descriptors[5] = {0, 0x00af'9a00'0000'ffff, 0x00cf'9200'0000'ffff, 0, 0};
   TaskState task{};
   alignas(16) std::byte double_fault_stack[kStackBytes] = {};
