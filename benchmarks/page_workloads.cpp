@@ -45,7 +45,7 @@ void require(bool holds, const char* what) {
 
 template <unsigned kOrder>
 [[gnu::noinline]] void run_pairs(BenchAllocator& pages, unsigned times) {
-  for (unsigned i = 0; i < times; ++i) {
+  for (; times != 0; --times) {
     const auto page = pages.alloc_pages(Order{kOrder}, kRequest);
     if (!page || !pages.free_pages(page.value(), Order{kOrder})) std::exit(1);
   }
@@ -237,7 +237,8 @@ void two_threads(const Report& report) {
 }
 
 void bring_up(const Report& report) {
-  constexpr std::uint64_t frames = 8 * kPoolFrames;
+  constexpr std::uint64_t described = 8 * kPoolFrames,
+                          frames = described - PagePool::kKept;  // whole sections
   PoolMemory memory{std::size_t{256} << 20};
   {
     PagePool first{memory, frames, 1};
@@ -249,7 +250,7 @@ void bring_up(const Report& report) {
     const double took = (now_ns() - begin) / 8 / 1000;
     report(hand_over == buddy::HandOver::at_once ? "init" : "init-deferred", "us", took);
   }
-  report("metadata", "bytes", static_cast<double>(memory.used()) / static_cast<double>(frames));
+  report("metadata", "bytes", static_cast<double>(memory.used()) / static_cast<double>(described));
 }
 
 namespace {

@@ -53,6 +53,7 @@ std::size_t PageAllocator<G, W, Policy, C>::take_row_from_core(
   if constexpr (Lists::kAreArrays) {
     if (!has_cpu_lists(zone)) return 0;
     const std::size_t list = Lists::list_of(search.order, search.type);
+    const std::uint32_t in_use = Descriptor::in_use_tag(zone.first_part);
     const Guard guard{cores_};
     Lists& lists = lists_of(zone, guard.core());
     if (lists.is_empty(static_cast<unsigned>(list))) refill(zone, lists, search);
@@ -60,17 +61,35 @@ std::size_t PageAllocator<G, W, Policy, C>::take_row_from_core(
       const auto* const block = lists.pop(list, search.order);
       if (block == nullptr) break;
       pages[count] = block->page;
-      block->head->become_allocated(search.order, zone.first_part, search.type);
+      block->head->leave_core(in_use, search.order, search.type);
       observer_.allocated(block->page, search.order, search.type);
     }
   }
   return count;
 }
 
+// As many in a row as this core keeps, under one guard; what it does not keep goes the long way.
 template <Geometry G, class W, class Policy, port::Cores C>
 std::size_t PageAllocator<G, W, Policy, C>::free_pages_bulk(std::span<const Pfn> pages) noexcept {
   std::size_t count = 0;
-  while (count < pages.size() && free_pages(pages[count], Order{0})) ++count;
+  while (count < pages.size()) {
+    const std::size_t kept = keep_row(pages.subspan(count));
+    count += kept;
+    if (kept == kRow || count == pages.size()) continue;
+    if (!free_slowly(pages[count], Order{0})) break;
+    ++count;
+  }
+  return count;
+}
+
+template <Geometry G, class W, class Policy, port::Cores C>
+std::size_t PageAllocator<G, W, Policy, C>::keep_row([[maybe_unused]] std::span<const Pfn> pages) noexcept {
+  std::size_t count = 0;
+  if constexpr (Lists::kAreArrays) {
+    const std::size_t most = pages.size() < kRow ? pages.size() : kRow;
+    const Guard guard{cores_};
+    while (count < most && keep_on(guard.core(), pages[count], Order{0})) ++count;
+  }
   return count;
 }
 

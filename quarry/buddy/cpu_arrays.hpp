@@ -42,7 +42,7 @@ class alignas(64) CpuArrays : public CpuListNames<G> {
     return order.raw() < Names::kSmallOrders ? kMostRoom / 2 >> order.raw() : kWholeRoom;
   }
   static constexpr unsigned room_of_list(unsigned list) noexcept {
-    return list < Names::kLists ? room_of(order_of(list)) : kOutRoom;
+    return list < Names::kLists ? room_of(order_of(list)) : list == Names::kLists ? kOutSingles : kOutRoom;
   }
   // Two batches of single pages, so that bulk requests of one batch do not fill and empty it in turn.
   static constexpr unsigned kMostRoom = G.max_order_ < 7 ? 1u << G.max_order_ : 128;
@@ -117,7 +117,8 @@ class alignas(64) CpuArrays : public CpuListNames<G> {
 
  private:
   friend class Saboteur;
-  static constexpr unsigned kWholeRoom = 4, kOutRoom = kMostRoom < 16 ? kMostRoom : 16;
+  static constexpr unsigned kWholeRoom = 4, kOutRoom = kMostRoom < 16 ? kMostRoom : 16,
+                            kOutSingles = kMostRoom / 2;
   static constexpr std::uint64_t kOneFree = 1u << 16;
   static constexpr unsigned kStep = sizeof(Entry);
   static constexpr unsigned kSmallRoom =
@@ -125,7 +126,9 @@ class alignas(64) CpuArrays : public CpuListNames<G> {
   // Orders one after the other, in each the types.
   [[gnu::always_inline]] static constexpr std::size_t start_of(std::size_t list, Order order) noexcept {
     constexpr std::size_t types = page::kOrdinaryTypes;
-    if (list >= Names::kLists) return kSmallRoom + 2 * kWholeRoom + (list - Names::kLists) * kOutRoom;
+    constexpr std::size_t out = kSmallRoom + 2 * kWholeRoom;
+    if (list == Names::kLists) return out;
+    if (list > Names::kLists) return out + kOutSingles + (list - Names::kLists - 1) * kOutRoom;
     if (order.raw() >= Names::kSmallOrders)
       return kSmallRoom + (list - types * Names::kSmallOrders) * kWholeRoom;
     if (order == Order{0}) return list * kMostRoom;
@@ -143,7 +146,7 @@ class alignas(64) CpuArrays : public CpuListNames<G> {
   Shared<std::uint64_t> words_[kLists];
   Shared<std::uint64_t> put_, dropped_;  // blocks that came from the zone and went back there
   std::uint64_t line_[kKeepSlots];
-  Entry entries_[kSmallRoom + 2 * kWholeRoom + kKeepSlots * kOutRoom];
+  Entry entries_[kSmallRoom + 2 * kWholeRoom + kOutSingles + (kKeepSlots - 1) * kOutRoom];
 };
 
 }  // namespace quarry::buddy

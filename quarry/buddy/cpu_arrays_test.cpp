@@ -56,7 +56,8 @@ TEST_ON_COMPACT(an_array_is_limited_by_its_room_and_by_what_a_core_may_keep) {
 TEST_ON_COMPACT(what_comes_back_from_above_the_line_goes_home_in_batches) {
   TwoCores<G, Policy> two;
   two.start({.batch = 4, .high = 100});
-  Pfn pages[40];
+  constexpr unsigned together = 50;  // half of what a core may keep
+  Pfn pages[20 + together + 1];
   for (Pfn& page : pages) page = two.alloc();
   for (unsigned i = 0; i < 8; ++i) two.free(pages[i]);
   two.machine.allocator.drain_all();
@@ -65,11 +66,12 @@ TEST_ON_COMPACT(what_comes_back_from_above_the_line_goes_home_in_batches) {
   const std::uint64_t kept = two.on(0);
   two.free(low);
   expect_equal(two.alloc(), low);  // below the line the last one is the first
-  for (unsigned i = 20; i < 36; ++i) two.free(pages[i]);
-  expect_equal(two.on(0), kept + 16);
+  for (unsigned i = 20; i < 20 + together; ++i) two.free(pages[i]);
+  expect_equal(two.on(0), kept + together);
   for (unsigned i = 0; i < kept; ++i) expect(two.alloc() < pages[8]);
-  two.free(pages[36]);  // the seventeenth takes the sixteen before it along
-  expect(!two.is_on_core(pages[20]) && !two.is_on_core(pages[35]) && two.is_on_core(pages[36]));
+  two.free(pages[20 + together]);  // one more takes those before it along
+  for (unsigned i = 0; i < together; ++i) expect(!two.is_on_core(pages[20 + i]));
+  expect(two.is_on_core(pages[20 + together]));
   expect(!two.machine.allocator.audit());
 }
 

@@ -29,8 +29,8 @@ Result<Done> PageAllocator<G, W, Policy, C>::start_cpu_lists(page::MetadataSourc
   core_states_ = arena.take<CoreState>(cores).value();
   core_states_[cores_.this_core()].last_misuse = first_core_.last_misuse;
   cores_on_lists_ = cores;
-  for (ZoneState& zone : zones_) set_cpu_limits(zone);
   if constexpr (Lists::kAreArrays) make_fast_way(arena);
+  for (ZoneState& zone : zones_) set_cpu_limits(zone);
   return Done{};
 }
 
@@ -48,10 +48,15 @@ template <Geometry G, class W, class Policy, port::Cores C>
 void PageAllocator<G, W, Policy, C>::make_fast_way(Arena& arena) noexcept {
   nearest_ = arena.take<Shared<const Nearest*>>(places_.size() * zones::kZoneTypes).value();
   for (auto& nearest : nearest_) nearest = &none_;
+  lists_by_core_ = arena.take<Lists*>(lists_.size()).value();
+  for (std::size_t i = 0; i < lists_.size(); ++i) lists_by_core_[i] = &lists_[i];
   homes_ = arena.take<Nearest>(zone_of_part_.size()).value().data();
   for (unsigned part = 0; part < zone_of_part_.size(); ++part) {
     ZoneState& zone = zone_of_part(part);
-    homes_[part] = {&zone, &lists_of(zone, 0), Descriptor::in_use_tag(part)};
+    Nearest& home = homes_[part];
+    home.zone = &zone;
+    home.lists = lists_by_core_.data() + std::size_t{zone.lists_row} * cores_on_lists_;
+    home.in_use = Descriptor::in_use_tag(part);
   }
   find_nearest();
   main_run_ = map_->main_run();
@@ -102,10 +107,11 @@ void PageAllocator<G, W, Policy, C>::limit_lists(ZoneState& zone, CpuLimits limi
 template <Geometry G, class W, class Policy, port::Cores C>
 void PageAllocator<G, W, Policy, C>::follow_isolation([[maybe_unused]] ZoneState& zone) noexcept {
   if constexpr (Lists::kAreArrays)
-    for (unsigned list = 0; list < Lists::kLists; ++list) {
+    for (unsigned list = 0; homes_ != nullptr && list < Lists::kLists; ++list) {
       const Order order = Lists::order_of(list);
       const std::uint32_t room = Lists::room_of(order), half = detail::most_of(zone.cpu_high, order);
-      zone.keep[Lists::slot_of(order)] = zone.isolated != 0 ? 0 : Lists::limit_of(half < room ? half : room);
+      homes_[zone.first_part].keep[Lists::slot_of(order)] =
+          static_cast<std::uint16_t>(zone.isolated != 0 ? 0 : Lists::limit_of(half < room ? half : room));
     }
 }
 
@@ -131,7 +137,7 @@ Result<Pfn> PageAllocator<G, W, Policy, C>::take_from_core(ZoneState& zone, cons
   if constexpr (Lists::kAreArrays) {
     const auto& block = *lists.pop(list, search.order);
     page = block.page;
-    block.head->become_allocated(search.order, block.head->part(), search.type);
+    block.head->leave_core(Descriptor::in_use_tag(zone.first_part), search.order, search.type);
   } else {
     page = lists.pop_front(*map_, list);
     Descriptor& head = map_->at(page);
@@ -215,18 +221,11 @@ bool PageAllocator<G, W, Policy, C>::keep_on_core(ZoneState& zone, Lists& lists,
   if constexpr (G.pageblock_order_ + 1 < Lists::kSmallOrders)  // blocks on lists may be of several pageblocks
     if (order > G.pageblock_order() && !is_of_one_type(page, order)) return false;
   if constexpr (Lists::kAreArrays) {
-    std::uint32_t keep = zone.keep[Lists::slot_of(order)];
+    const std::uint32_t keep = homes_[zone.first_part].keep[Lists::slot_of(order)];
     if (keep == 0) return false;
-    unsigned list = Lists::list_of(order, head.list());
-    if (lists.is_above_line(page, order)) {
-      list = Lists::outgoing(order);
-      const std::uint32_t room = Lists::limit_of(Lists::room_of_list(list));
-      if (room < keep) keep = room;
-      if (Lists::limit_of(lists.blocks(list)) >= keep)
-        spill(zone, lists, std::uint64_t{lists.blocks(list)} << order.raw(), list);
-    } else if (Lists::limit_of(lists.blocks(list)) >= keep) {
-      spill(zone, lists, zone.batch, list);
-    }
+    if (lists.is_above_line(page, order)) return keep_above_line(zone, lists, {page, &head}, order);
+    const unsigned list = Lists::list_of(order, head.list());
+    if (Lists::limit_of(lists.blocks(list)) >= keep) spill(zone, lists, zone.batch, list);
     head.rest_on_core();
     return lists.push({page, &head}, list, order, keep);
   } else {
@@ -254,6 +253,26 @@ bool PageAllocator<G, W, Policy, C>::keep_on_core(ZoneState& zone, Lists& lists,
     spill(zone, lists, pages, list);
     return true;
   }
+}
+
+// What lies above the line waits for others of its order, and goes home with them.
+template <Geometry G, class W, class Policy, port::Cores C>
+bool PageAllocator<G, W, Policy, C>::keep_above_line(ZoneState& zone, Lists& lists,
+                                                     [[maybe_unused]] NamedBlock<Descriptor> block,
+                                                     [[maybe_unused]] Order order) noexcept {
+  if constexpr (Lists::kAreArrays) {
+    const unsigned list = Lists::outgoing(order);
+    const std::uint32_t keep = homes_[zone.first_part].keep[Lists::slot_of(order)],
+                        room = Lists::limit_of(Lists::room_of_list(list));
+    if (keep == 0) return false;
+    if (!lists.push(block, list, order, room < keep ? room : keep)) {
+      spill(zone, lists, std::uint64_t{lists.blocks(list)} << order.raw(), list);
+      if (!lists.push(block, list, order, room)) return false;
+    }
+    block.head->rest_on_core();
+    return true;
+  }
+  return false;
 }
 
 // The list that has just grown first, then in turn; from each all until enough is gone. The lock is let go between lists.

@@ -45,15 +45,15 @@ inline bool PageAllocator<G, W, Policy, C>::take_at_hand([[maybe_unused]] Order 
     const Nearest& from = *near;
     const ZoneState& zone = *from.zone;
     const std::uint64_t least = zone.comfortable[highest][request.type == MigrateType::movable ? 1 : 0];
-    if (zone.free < least + order.pages().raw) [[unlikely]]
+    if (zone.free <= least + (order.pages().raw - 1)) [[unlikely]]
       return false;
     const Guard guard{cores_};
-    const auto* const block =
-        from.lists[guard.core()].pop(Lists::list_of(order, std::size_t{page::index_of(request.type)}), order);
+    const auto* const block = from.lists[guard.core()]->pop(
+        Lists::list_of(order, std::size_t{page::index_of(request.type)}), order);
     if (block == nullptr) [[unlikely]]
       return false;
     page = block->page;
-    block->head->become_allocated(from.in_use, order, request.type);
+    block->head->leave_core(from.in_use, order, request.type);
     observer_.allocated(page, order, request.type);
     return true;
   }
@@ -65,6 +65,17 @@ inline bool PageAllocator<G, W, Policy, C>::keep_at_hand([[maybe_unused]] Pfn pa
                                                          [[maybe_unused]] Order order) noexcept {
   if constexpr (Lists::kAreArrays) {
     if (!Lists::keeps(order)) return false;
+    const Guard guard{cores_};
+    return keep_on(guard.core(), page, order);
+  }
+  return false;
+}
+
+// The guard is held: whoever isolates pageblocks sets the zone's limits to none and then has every core drained.
+template <Geometry G, class W, class Policy, port::Cores C>
+inline bool PageAllocator<G, W, Policy, C>::keep_on([[maybe_unused]] unsigned core, [[maybe_unused]] Pfn page,
+                                                    [[maybe_unused]] Order order) noexcept {
+  if constexpr (Lists::kAreArrays) {
     const std::uint64_t in_main = page.raw - main_run_.begin;
     Descriptor* head = nullptr;
     if (in_main < main_run_.pages) [[likely]] {
@@ -79,15 +90,20 @@ inline bool PageAllocator<G, W, Policy, C>::keep_at_hand([[maybe_unused]] Pfn pa
       return false;
     const auto& home = *reinterpret_cast<const Nearest*>(reinterpret_cast<const std::byte*>(homes_) +
                                                          tag.template part_times<sizeof(Nearest)>());
-    const Guard guard{cores_};
-    // Under the guard: whoever isolates pageblocks sets this to none and then has every core drained.
-    const std::uint32_t most = home.zone->keep[Lists::slot_of(order)];
-    Lists& mine = home.lists[guard.core()];
-    if (mine.is_above_line(page, order)) return false;
-    const std::size_t list = Lists::list_of(order, tag.index_of_list());
-    if (list >= Lists::outgoing(Order{0})) __builtin_unreachable();  // a block in use is of an ordinary type
-    if (!mine.push({page, head}, list, order, most)) [[unlikely]]
-      return false;
+    const std::uint32_t most = home.keep[Lists::slot_of(order)];
+    Lists& mine = *home.lists[core];
+    if (mine.is_above_line(page, order)) [[unlikely]] {
+      constexpr std::uint32_t room = Lists::limit_of(Lists::room_of_list(Lists::outgoing(Order{0})));
+      if (order != Order{0} ||
+          !mine.push({page, head}, Lists::outgoing(order), order, most < room ? most : room))
+        return keep_above_line(*home.zone, mine, {page, head}, order);
+    } else {
+      const std::size_t list = Lists::list_of(order, tag.index_of_list());
+      if (list >= Lists::outgoing(Order{0}))
+        __builtin_unreachable();  // a block in use is of an ordinary type
+      if (!mine.push({page, head}, list, order, most)) [[unlikely]]
+        return false;
+    }
     head->rest_on_core(tag);
     observer_.freed(page, order);
     return true;

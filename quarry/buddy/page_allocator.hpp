@@ -167,7 +167,7 @@ class PageAllocator {
     size += alignof(CoreState) + cores * sizeof(CoreState);
     if constexpr (Lists::kAreArrays)
       size += alignof(Nearest) + zone_of_part_.size() * sizeof(Nearest) +
-              places_.size() * zones::kZoneTypes * sizeof(nearest_[0]);
+              lists_rows_ * cores * sizeof(Lists*) + places_.size() * zones::kZoneTypes * sizeof(nearest_[0]);
     return Bytes{size};
   }
   // A node's online cores, from which the limits of its zones follow. All of them before the first call.
@@ -294,8 +294,10 @@ class PageAllocator {
   // frees are to take the long way it is a zone that never has enough, and never keeps anything.
   struct alignas(4 * sizeof(void*)) Nearest {
     ZoneState* zone;
-    Lists* lists;
+    Lists* const* lists;
     std::uint32_t in_use;  // Descriptor::in_use_tag() of the part that its descriptors name
+    // By slot, how many blocks of 2^order pages a list may have, as Lists::limit_of(). Law: 0 while a pageblock is isolated.
+    Shared<std::uint16_t> keep[kKeepSlots];
   };
 
   // init_impl.hpp
@@ -308,6 +310,7 @@ class PageAllocator {
   // fast_impl.hpp
   [[gnu::always_inline]] inline bool take_at_hand(Order order, const Request& request, Pfn& page) noexcept;
   [[gnu::always_inline]] inline bool keep_at_hand(Pfn page, Order order) noexcept;
+  [[gnu::always_inline]] inline bool keep_on(unsigned core, Pfn page, Order order) noexcept;
 
   // alloc_impl.hpp
   [[gnu::noinline]] Result<Pfn> alloc_slowly(Order order, std::uint64_t packed) noexcept;
@@ -348,6 +351,8 @@ class PageAllocator {
   std::uint32_t take_batch(ZoneState& zone, const Search& search, std::span<Pfn> pages) noexcept
       QUARRY_REQUIRES(zone.lock);
   bool keep_on_core(ZoneState& zone, Lists& lists, Descriptor& head, Pfn page, Order order) noexcept;
+  [[gnu::noinline]] bool keep_above_line(ZoneState& zone, Lists& lists, NamedBlock<Descriptor> block,
+                                         Order order) noexcept;
   [[gnu::noinline]] void spill(ZoneState& zone, Lists& lists, std::uint64_t pages, unsigned list) noexcept
       QUARRY_EXCLUDES(zone.lock);
   void spill_list(ZoneState& zone, Lists& lists, unsigned list, std::uint64_t& left) noexcept
@@ -359,6 +364,8 @@ class PageAllocator {
   std::span<Lists> lists_in(Arena& arena, std::size_t count) noexcept;
   void make_fast_way(Arena& arena) noexcept;
   void find_nearest() noexcept;
+  static constexpr std::size_t kRow = 64;  // pages that are given back under one guard
+  std::size_t keep_row(std::span<const Pfn> pages) noexcept;
   std::size_t take_row_from_core(ZoneState& zone, const Search& search, std::span<Pfn> pages) noexcept;
   // Whether a block of an order above 0 that a core has at hand is one to be had. In Linux the mark wants one in the zone.
   static constexpr bool counts_at_hand() noexcept { return Lists::kAreArrays; }
@@ -439,12 +446,13 @@ class PageAllocator {
   // By node, then highest zone type; empty: there are no lists. The same of node 0, without a look whether it is there.
   std::span<Shared<const Nearest*>> nearest_;
   Shared<const Nearest*> first_nearest_[zones::kZoneTypes];
-  typename Map::MainRun main_run_;         // of the map; none before there are lists
-  Nearest* homes_ = nullptr;               // by the part that descriptors name
-  ZoneState nowhere_{};                    // comfortable nowhere
-  Nearest none_{&nowhere_, nullptr, 0};    // it, as a zone to be asked first
-  std::span<const std::uint32_t> places_;  // by NodeId: 1 + place in Layout::nodes, 0 for none
-  std::span<std::uint32_t> node_cores_;    // as Layout::nodes: online cores; 0: as many as there are lists
+  typename Map::MainRun main_run_;           // of the map; none before there are lists
+  std::span<Lists*> lists_by_core_;          // as lists_, found without a multiplication
+  Nearest* homes_ = nullptr;                 // by the part that descriptors name
+  ZoneState nowhere_{};                      // comfortable nowhere
+  Nearest none_{&nowhere_, nullptr, 0, {}};  // it, as a zone to be asked first
+  std::span<const std::uint32_t> places_;    // by NodeId: 1 + place in Layout::nodes, 0 for none
+  std::span<std::uint32_t> node_cores_;      // as Layout::nodes: online cores; 0: as many as there are lists
   AllocatorConfig config_;
   std::span<CoreState> core_states_;  // empty: one core runs
   mutable CoreState first_core_;

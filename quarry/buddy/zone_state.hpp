@@ -27,14 +27,12 @@ struct ZoneState {
   Shared<std::uint64_t> comfortable[zones::kZoneTypes]
                                    [2];           // law: low, reserve, highatomic; [0] free_cma as well
   Shared<std::uint32_t> batch = 1, cpu_high = 0;  // CpuLimits
-  // Where cores keep arrays: how many blocks of 2^order pages a list may have, by slot. Law: 0 while a pageblock is isolated.
-  Shared<std::uint32_t> keep[kKeepSlots];
-  zones::Zone* zone = nullptr;                   // span and managed count
-  std::uint32_t index = 0;                       // in Layout::zones
-  std::uint32_t first_part = 0, part_count = 0;  // 0 parts: the zone is empty
-  std::uint32_t lists_row = 0;                   // among the zones that have parts
-  PfnRange at_boot;                              // what it spans of memory that was there at init()
-  PfnRange reach;                                // where it may ever have memory; law: spans nothing outside
+  zones::Zone* zone = nullptr;                    // span and managed count
+  std::uint32_t index = 0;                        // in Layout::zones
+  std::uint32_t first_part = 0, part_count = 0;   // 0 parts: the zone is empty
+  std::uint32_t lists_row = 0;                    // among the zones that have parts
+  PfnRange at_boot;                               // what it spans of memory that was there at init()
+  PfnRange reach;                                 // where it may ever have memory; law: spans nothing outside
   Pfn deferred_begin QUARRY_GUARDED_BY(lock), deferred_end
       QUARRY_GUARDED_BY(lock);  // deferred sections lie between
 

@@ -100,9 +100,9 @@ class Descriptor {
   static constexpr std::uint32_t in_use_tag(unsigned part) noexcept {
     return tag(State::allocated, Order{0}, part, 0);
   }
-  constexpr void become_allocated(std::uint32_t in_use, Order order, MigrateType type) noexcept {
+  // Of a block that rests on a core, which has one user since it came there.
+  constexpr void leave_core(std::uint32_t in_use, Order order, MigrateType type) noexcept {
     tag_ = in_use | order.raw() << 4 | index_of(type) << 20;
-    a_ = 1;
     b_ = c_ = 0;
   }
 
