@@ -54,27 +54,37 @@ quarry_hosted(quarry_linux linux quarry_host fmt::fmt nlohmann_json::nlohmann_js
 if(EXISTS "${PROJECT_SOURCE_DIR}/linux/builtin")
   quarry_embed(quarry_linux "${PROJECT_SOURCE_DIR}/linux/builtin")
 endif()
-quarry_hosted(quarry_cli cli quarry_linux quarry_shell CLI11::CLI11 ${QUARRY_EDIT})
+quarry_hosted(quarry_cli cli quarry_linux quarry_shell)
+# Commands, their options and how they say things: half of the time that cli/ takes to compile, and nothing that tests link.
+if(TARGET quarry_cli)
+  get_target_property(cli_sources quarry_cli SOURCES)
+  set(commands ${cli_sources})
+  list(FILTER commands INCLUDE REGEX
+    "cli/(.*_command|boot_options|json|output|picture|text_report|compare_text|ledger_parts|zone_notes|shell_.*)\\.cpp$")
+  list(REMOVE_ITEM cli_sources ${commands})
+  set_target_properties(quarry_cli PROPERTIES SOURCES "${cli_sources}")
+  add_library(quarry_commands STATIC EXCLUDE_FROM_ALL ${commands})
+  target_link_libraries(quarry_commands PRIVATE quarry_hosted_options PUBLIC quarry_cli CLI11::CLI11 ${QUARRY_EDIT})
+endif()
 
 # Each policy on all geometries, twice: at -O2 each takes as long as the rest of the tool.
 set(stages run_pages_linux run_pages_compact shell_serve_linux shell_serve_compact)
 list(TRANSFORM stages PREPEND "${PROJECT_SOURCE_DIR}/cli/")
 list(TRANSFORM stages APPEND ".cpp")
 set_source_files_properties(${stages} PROPERTIES COMPILE_OPTIONS "-O1")
-# What runs once a process, if at all, and is long to compile: the command line, whose library is all templates, and where
-# tests are quick, the shell. Precompiled headers are of one optimisation.
+# What runs once a process, if at all, and is long to compile: the command line, whose library is all templates. Precompiled
+# headers are of one optimisation.
 set_source_files_properties("${PROJECT_SOURCE_DIR}/cli/main.cpp" "${PROJECT_SOURCE_DIR}/cli/boot_options.cpp"
   PROPERTIES COMPILE_OPTIONS "-O0" SKIP_PRECOMPILE_HEADERS ON)
 if(QUARRY_QUICK)
-  list(FILTER stages INCLUDE REGEX shell_serve)
-  set_source_files_properties(${stages}
-    PROPERTIES COMPILE_OPTIONS "${QUARRY_QUICK}" SKIP_PRECOMPILE_HEADERS ON)
+  set_source_files_properties(${stages} PROPERTIES COMPILE_OPTIONS "${QUARRY_QUICK}" SKIP_PRECOMPILE_HEADERS ON)
 endif()
 
 quarry_precompile(quarry_linux <algorithm> <map> <optional> <string> <vector> <fmt/format.h> <nlohmann/json.hpp>)
 quarry_precompile(quarry_cli REUSE_FROM quarry_linux)
+quarry_precompile(quarry_commands REUSE_FROM quarry_linux)
 
 if(EXISTS "${PROJECT_SOURCE_DIR}/cli/main.cpp")
   add_executable(quarry cli/main.cpp)
-  target_link_libraries(quarry PRIVATE quarry_hosted_options quarry_cli)
+  target_link_libraries(quarry PRIVATE quarry_hosted_options quarry_commands)
 endif()

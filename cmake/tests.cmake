@@ -71,7 +71,7 @@ target_link_libraries(quarry_testing INTERFACE quarry_hosted_options quarry_cli)
 target_compile_definitions(quarry_testing INTERFACE
   "QUARRY_CORPUS=\"${corpus}\"" "QUARRY_RANDOM_CASES=\"${random_cases}\""
   "QUARRY_BOOTMEM_TRACES=\"${PROJECT_BINARY_DIR}/bootmem-traces.jsonl\""
-  "QUARRY_SOURCE=\"${PROJECT_SOURCE_DIR}\"" "QUARRY_TOOL=\"${PROJECT_BINARY_DIR}/quarry\"")
+  "QUARRY_SOURCE=\"${PROJECT_SOURCE_DIR}\"")
 find_library(QUARRY_FDT fdt)
 if(QUARRY_FDT)
   target_link_libraries(quarry_testing INTERFACE "${QUARRY_FDT}")  # the oracle for our device-tree reader
@@ -94,8 +94,5 @@ if(model_sources AND GTest_FOUND AND rapidcheck_FOUND)
   target_link_libraries(model_tests PRIVATE quarry_testing GTest::gtest_main rapidcheck rapidcheck_gtest)
   quarry_precompile(model_tests <algorithm> <map> <optional> <string> <vector> <gtest/gtest.h> <rapidcheck/gtest.h>)
   add_dependencies(model_tests corpus)
-  if(TARGET quarry)
-    add_dependencies(model_tests quarry)
-  endif()
   add_test(NAME model_tests COMMAND model_tests)
 endif()

@@ -50,7 +50,8 @@ using Coloured = LinuxPolicyWith<Colour>;
 
 }  // namespace
 
-TEST_ON_GEOMETRIES(an_extension_remembers_who_has_a_page) {
+template <Geometry G>
+static void an_extension_remembers_who_has_a_page() {
   using Tracker = OwnerTracker<G>;
   TestMachine<G, Tracker> machine;
   machine.add_zone(0, ZoneType::normal, 0, 1);
@@ -80,12 +81,16 @@ TEST_ON_GEOMETRIES(an_extension_remembers_who_has_a_page) {
   expect(held == 1 && holder == 8);
 }
 
+TEST(an_extension_remembers_in_a_sparse_map) { an_extension_remembers_who_has_a_page<k4KSparse>(); }
+TEST(an_extension_remembers_in_a_flat_map) { an_extension_remembers_who_has_a_page<k4KFlat>(); }
+
 TEST(without_extra_fields_a_descriptor_has_sixteen_bytes) {
   expect_equal(sizeof(page::MemoryMap<k4KSparse>::Descriptor), 16u);
   expect_equal(sizeof(page::MemoryMap<k4KFlat, Colour>::Descriptor), 32u);
 }
 
-TEST_ON_GEOMETRIES(extra_fields_stay_whatever_becomes_of_the_page) {
+template <Geometry G>
+static void extra_fields_stay_whatever_becomes_of_the_page() {
   TestMachine<G, NoObserver, Coloured> machine;
   machine.add_zone(0, ZoneType::normal, 0, 2);
   expect(static_cast<bool>(machine.start()));
@@ -113,6 +118,9 @@ TEST_ON_GEOMETRIES(extra_fields_stay_whatever_becomes_of_the_page) {
     expect(map.at(Pfn{at}).extra.hue == static_cast<std::uint16_t>(at) &&
            map.at(Pfn{at}).extra.seen == at * at);
 }
+
+TEST(extra_fields_stay_in_a_sparse_map) { extra_fields_stay_whatever_becomes_of_the_page<k4KSparse>(); }
+TEST(extra_fields_stay_in_a_flat_map) { extra_fields_stay_whatever_becomes_of_the_page<k4KFlat>(); }
 
 TEST(extra_fields_begin_as_zero_when_a_section_comes_again) {
   TestMachine<k16KSparse, NoObserver, Coloured> machine;
