@@ -4,7 +4,7 @@
 //   free    --> descriptor: in use, alone?  --> room on this core's stack? --> push
 //
 // Everything else, and every doubt, takes the long way, which begins anew. With a constant order and request a pair is some
-// 70 instructions; guards are the platform's.
+// 60 instructions; guards are the platform's.
 #pragma once
 
 #include "quarry/buddy/page_allocator.hpp"
