@@ -40,6 +40,9 @@ inline constexpr PhysAddr kAccessible{0};         // up to the current limit
 inline constexpr PhysAddr kNoLeakTrace{1};        // the same, and no leak detector is told
 inline constexpr PhysAddr kAnywhere{UINT64_MAX};  // as far as addresses go
 
+// What free memory holds: anything, or zeros from the beginning, which are to stay so: what comes back is cleared.
+enum class FreeMemory : std::uint8_t { anything, stays_zero };
+
 struct Config {
   PageSize page{12};
   // Width of phys_addr_t, 32 or 64, and not how many bits the processor has: ranges end at its largest
@@ -53,6 +56,7 @@ struct Config {
   Numa numa = Numa::present;  // absent: all memory is of node 0 and dumps show no nodes
   MovableNode movable_node = MovableNode::off;
   KernelcoreMirror kernelcore_mirror = KernelcoreMirror::off;
+  FreeMemory free_memory = FreeMemory::anything;
   SpareStorage spare{};
 };
 

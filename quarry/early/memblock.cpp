@@ -103,6 +103,7 @@ Result<Done> Memblock::free(PhysRange range, TextView owner) noexcept {
   const PhysRange freed = capped(range);
   const auto split = remove_range(reserved_, freed);
   if (!split) return split.error();
+  keep_zero(freed);
   if (!observer_.listens()) return Done{};
   observer_.tell({.action = Action::free, .range = freed, .owner = owner, .pieces = split.value()});
   return Done{};

@@ -245,6 +245,7 @@ class Memblock {
   Result<PhysAddr> alloc_internal(const Request& request, NodePolicy policy, Contents contents,
                                   TextView owner) noexcept;
   bool zero(PhysRange range) const noexcept;
+  void keep_zero(PhysRange freed) const noexcept;
   Result<PhysAddr> told(const Request& request, const Result<Found>& found, TextView owner) const noexcept;
   void tell_fallback(const Request& request, TextView owner, TextView reason) const noexcept;
   TextView reason_of(const Found& found) const noexcept;

@@ -249,6 +249,11 @@ bool Memblock::zero(PhysRange range) const noexcept {
   return true;
 }
 
+// What is not mapped was not written either.
+void Memblock::keep_zero(PhysRange freed) const noexcept {
+  if (config_.free_memory == FreeMemory::stays_zero) static_cast<void>(zero(freed));
+}
+
 Result<PhysAddr> Memblock::alloc_try_nid(const Request& request, TextView owner) noexcept {
   return alloc_internal(request, NodePolicy::preferred, Contents::zeroed, owner);
 }

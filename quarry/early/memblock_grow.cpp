@@ -72,8 +72,10 @@ void Memblock::give_back(PhysRange old_place, PhysRange new_place) noexcept {
     pieces[1] = {high, old_place.end()};
   }
   for (const PhysRange piece : pieces)
-    if (!piece.empty() && remove_range(reserved_, piece))
+    if (!piece.empty() && remove_range(reserved_, piece)) {
+      keep_zero(piece);
       observer_.tell({.action = Action::free, .range = piece, .owner = kOwner});
+    }
 }
 
 Result<Done> Memblock::double_array(Home& home, PhysRange for_whom) noexcept {

@@ -67,6 +67,27 @@ TEST(a_thousand_reservations_double_three_times_and_give_old_places_back) {
   expect_equal(m.reserved().max(), 128u);
 }
 
+// Whoever takes memory as it is counts on that: what was a table, or an allocation, is zero again.
+TEST(free_memory_stays_zero_where_it_was) {
+  for (const bool stays : {false, true}) {
+    World<128, 2048 - kMappedPages> world{
+        {.free_memory = stays ? FreeMemory::stays_zero : FreeMemory::anything}};
+    for (std::byte& byte : mapped_memory) byte = std::byte{0};
+    Memblock& m = world.memblock;
+    m.allow_resize();
+    expect_done(m.add(pages(1, 2048), "ram"));
+    expect_done(reserve_every_other(m, 0, 300));  // the second growth gives the place of the first back
+    expect_equal(world.ears.count(Action::grow), 2u);
+    const std::uint64_t mine = m.alloc(Bytes{kPage}, Bytes{kPage}, "mine").value().raw;
+    *world.at(mine + 5) = std::byte{7};
+    expect_done(m.free(bytes(mine, mine + kPage), "mine"));
+    std::uint64_t written = 0;
+    for (std::uint64_t at = (2048 - kMappedPages) * kPage; at < 2048 * kPage; ++at)
+      if (*world.at(at) != std::byte{0} && !m.is_reserved(PhysAddr{at})) ++written;
+    expect_equal(written != 0, !stays);
+  }
+}
+
 TEST(a_table_does_not_grow_into_what_is_being_reserved) {
   World<4> world;
   Memblock& m = world.memblock;

@@ -12,6 +12,7 @@ early::Config memblock_config(const boot::Machine& machine, const EarlyConfig& c
   result.phys_addr_bits = machine.limits.phys_bits <= 32 && boot::reproduces_bugs(machine) ? 32 : 64;
   result.region_bytes = machine.limits.region_bytes;
   result.numa = machine.limits.has_numa ? early::Numa::present : early::Numa::absent;
+  if (config.fresh_ram == FreshRam::zero) result.free_memory = early::FreeMemory::stays_zero;
   result.spare = config.spare;
   return result;
 }
