@@ -57,25 +57,26 @@ void exercise(const memory::Exercise& done, Verdict& verdict) noexcept {
   verdict.is_good = verdict.is_good && done.complaint.empty();
 }
 
-void stress_all(System& system, Verdict& verdict) noexcept {
+void stress_all(System& system, std::uint64_t rounds, Verdict& verdict) noexcept {
   Heap heap{system};
-  const StressResult result = stress(heap, running_cores());
+  const StressResult result = stress(heap, running_cores(), rounds);
   quarry::TextSink out = console();
   out.put("stress on ").dec(running_cores()).put(" cores: ").dec(result.operations).put(" operations, ");
   out.dec(result.passed_on).put(" blocks freed by others, ").dec(result.refusals).put(" refusals, ");
+  out.dec(result.ranges).put(" ranges, ");
   out.put(result.complaint.empty() ? TextView{"ok"} : result.complaint).put('\n');
   verdict.operations += result.operations;
   verdict.is_good = verdict.is_good && result.complaint.empty();
 }
 
 void test_everything(const memory::EarlySystem& early, DirectMap& direct_map, System& system,
-                     Verdict& verdict) noexcept {
+                     std::uint64_t rounds, Verdict& verdict) noexcept {
   exercise(memory::exercise_pages(system), verdict);
   exercise(memory::exercise_kmalloc(system), verdict);
   exercise(memory::exercise_cache(system), verdict);
   exercise(exercise_calls(), verdict);
   exercise(exercise_tables(direct_map, system), verdict);
-  stress_all(system, verdict);
+  stress_all(system, rounds, verdict);
   const FaultRun faults = provoke_faults(system, early.machine());
   verdict.faults = faults.caught;
   verdict.is_good = verdict.is_good && faults.missed == 0;
@@ -142,7 +143,10 @@ void main(const BootInfo& info) noexcept {
   if (has_word("bench") || !value_of("bench").empty())
     arch::power_off(run_loops(system, value_of("bench")) ? 0 : 1);
   if (has_word("test")) {
-    test_everything(early, direct_map, system, verdict);
+    constexpr std::uint64_t some_rounds = 2;
+    const auto rounds = quarry::parse_size(value_of("rounds"));
+    test_everything(early, direct_map, system,
+                    rounds && rounds.value().length != 0 ? rounds.value().value : some_rounds, verdict);
     end(verdict);
   }
   if (!has_word("off")) verdict.is_good = run_shell(early, system) && verdict.is_good;

@@ -9,7 +9,7 @@ using quarry::Error, quarry::Order, quarry::Result, quarry::TextView;
 
 namespace {
 
-constexpr unsigned kHeld = 64, kSteps = 8'000, kRounds = 2, kHighestOrder = 9;
+constexpr unsigned kHeld = 64, kSteps = 8'000, kHighestOrder = 9, kStepsARange = 400;
 constexpr std::uint64_t kLargestObject = 16'384;
 
 // Whoever has blocks for a core puts them here; the core takes all of them at once.
@@ -64,6 +64,7 @@ class Stress {
   Stamp* get(Worker& me, unsigned core) noexcept;
   Result<void*> allocate(Stamp& what, std::uint64_t random) noexcept;
   void put_back(Worker& me, Stamp* block) noexcept;
+  void take_range(Worker& me) noexcept;
 
   Heap& heap_;
   std::span<Worker> workers_;
@@ -113,6 +114,17 @@ void Stress::put_back(Worker& me, Stamp* block) noexcept {
   ++me.result.operations;
 }
 
+// Any pageblock: that of a hole is refused, and one in use too, when it has been isolated and all cores were asked.
+void Stress::take_range(Worker& me) noexcept {
+  auto& allocator = heap_.system().allocator();
+  const std::uint64_t frames = System::kGeometry.pageblock_order().pages().raw;
+  const quarry::Pfn begin{next_random(me) % end_of_ram().raw & ~(frames - 1)};
+  const quarry::PfnRange range{begin, begin + quarry::PageCount{frames}};
+  if (!allocator.alloc_range(range, quarry::page::MigrateType::movable)) return;
+  ++me.result.ranges;
+  if (!allocator.free_range(range)) me.result.complaint = "a range was not taken back";
+}
+
 void Stress::steady(unsigned core) noexcept {
   Worker& me = workers_[core];
   for (unsigned step = 0; step < kSteps && me.result.complaint.empty(); ++step) {
@@ -130,6 +142,7 @@ void Stress::steady(unsigned core) noexcept {
       slot = nullptr;
     }
     if (step % 16 == 0) take_in(core);
+    if (core == 0 && step % kStepsARange == 0) take_range(me);
   }
 }
 
@@ -208,6 +221,7 @@ StressResult sum_of(std::span<const Worker> workers) noexcept {
     sum.operations += worker.result.operations;
     sum.passed_on += worker.result.passed_on;
     sum.refusals += worker.result.refusals;
+    sum.ranges += worker.result.ranges;
     if (sum.complaint.empty()) sum.complaint = worker.result.complaint;
   }
   return sum;
@@ -215,7 +229,7 @@ StressResult sum_of(std::span<const Worker> workers) noexcept {
 
 }  // namespace
 
-StressResult stress(Heap& heap, unsigned cores) noexcept {
+StressResult stress(Heap& heap, unsigned cores, std::uint64_t rounds) noexcept {
   const auto memory = heap.kmalloc(sizeof(Worker) * (cores + 1));
   if (!memory) return {.complaint = "no memory for the workers"};
   const auto raw = reinterpret_cast<std::uintptr_t>(memory.value());
@@ -228,7 +242,7 @@ StressResult stress(Heap& heap, unsigned cores) noexcept {
   const std::uint64_t before = pages_at_rest(heap.system());
 
   Stress all{heap, workers};
-  for (unsigned round = 0; round < kRounds; ++round) {
+  for (std::uint64_t round = 0; round < rounds; ++round) {
     on_all<&Stress::steady>(all, cores);
     on_all<&Stress::use_up>(all, cores);
     on_all<&Stress::pass_hoard>(all, cores);

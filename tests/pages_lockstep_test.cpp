@@ -54,14 +54,15 @@ void visits_every_state(PagesSetup setup, Theme theme, std::size_t depth) {
               static_cast<unsigned long long>(seen.transitions));
 }
 
+// A look under sanitizers; pages_proof goes deeper.
 TYPED_TEST(PagesLockstepOf, EveryStateThatAFewCallsLeadTo) {
   const CpuLimits small{.batch = 2, .high = 4};
-  visits_every_state<kTinyFlat, TypeParam>(sixteen_pages(0, {}), Theme::blocks, 6);
-  visits_every_state<kTinyFlat, TypeParam>(sixteen_pages(1, small), Theme::blocks, 5);
-  visits_every_state<kTinyFlat, TypeParam>(sixteen_pages(1, small), Theme::urgency, 4);
-  visits_every_state<kTinyFlat, TypeParam>(ragged_pages(1), Theme::urgency, 6);
-  visits_every_state<kTinyFlat, TypeParam>(sixteen_pages(1, small), Theme::runs, 3);
-  visits_every_state<kTinyFlat, TypeParam>(sixteen_pages(1, small), Theme::isolation, 3);
+  visits_every_state<kTinyFlat, TypeParam>(sixteen_pages(0, {}), Theme::blocks, 4);
+  visits_every_state<kTinyFlat, TypeParam>(sixteen_pages(1, small), Theme::blocks, 4);
+  visits_every_state<kTinyFlat, TypeParam>(sixteen_pages(1, small), Theme::urgency, 3);
+  visits_every_state<kTinyFlat, TypeParam>(ragged_pages(1), Theme::urgency, 4);
+  visits_every_state<kTinyFlat, TypeParam>(sixteen_pages(1, small), Theme::runs, 2);
+  visits_every_state<kTinyFlat, TypeParam>(sixteen_pages(1, small), Theme::isolation, 2);
   PagesSetup deferred = sixteen_pages(0, {});
   deferred.hand_over = HandOver::deferred;
   visits_every_state<kTinySparse, TypeParam>(deferred, Theme::isolation, 2);

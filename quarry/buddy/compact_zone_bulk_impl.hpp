@@ -150,8 +150,9 @@ std::size_t CompactZone<G, Extra>::take_pieces(const Part& block, unsigned wante
     bits_[block.index].clear(at, wanted);
     out[i] = page_at(block.index, at);
     const unsigned from = i == 0 ? block.order : wanted + count_trailing_zeros(i);
-    if (kIsWatched<Watcher> && from != wanted && from != kPageblockOrder)
+    if (kIsWatched<Watcher> && from != wanted && from != kPageblockOrder) {
       watcher.split(out[i], Order{from}, Order{wanted});
+    }
   }
   tally.splits += count + popcount(all - count) - 1;
   note(block.index, (all - count) << wanted);

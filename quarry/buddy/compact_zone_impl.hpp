@@ -102,8 +102,9 @@ void CompactZone<G, Extra>::join(Index index, unsigned at, unsigned order, Watch
   if (order < kInWord) merged = detail::order_in_word(bits.word(at >> 6), at & 63);
   if (merged >= kInWord)
     while (merged < kPageblockOrder && bits.is_free((at >> merged ^ 1u) << merged, merged)) ++merged;
-  for (unsigned half = order; kIsWatched<Watcher> && half < merged; ++half)
+  for (unsigned half = order; kIsWatched<Watcher> && half < merged; ++half) {
     watcher.merged(page_at(index, at & ~((2u << half) - 1)), Order{half});
+  }
   tally.merges += merged - order;
   if (merged < kPageblockOrder) {
     note(index, 1u << merged);

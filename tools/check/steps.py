@@ -175,17 +175,12 @@ def all_steps():
     ]
     compiled = [Step(f"bare-{compiler}-{machine}", "the library without libc, -O2; its symbols",
                      lint(f"bare-{compiler}-{machine}"), cores=WHOLE) for compiler, machine in often]
-    compiled += [
-        Step("headers-bare-clang", "each header alone, without libc", lint("headers-clang-x86_64"), cores=WHOLE),
-    ]
     tests = [
         Step("model-asan-1", "model and agreement tests, clang++, ASan and UBSan, one half",
              model("asan", FEWER_CASES, part=0, parts=2), ("build-asan",), counts=True),
         Step("model-asan-2", "the other half", model("asan", FEWER_CASES, part=1, parts=2), ("build-asan",), counts=True),
         Step("unit-asan", "unit tests, clang++, ASan and UBSan", unit("asan"), ("build-asan",), counts=True),
         Step("proof-sequences", "memblock and bootmem: all sequences of three operations on six pages", proof("sequences"),
-             ("build-release",)),
-        Step("proof-states", "memblock: all distinct states five operations deep, by theme", proof("states"),
              ("build-release",)),
         Step("pages", "the page allocator against a model: short sequences exhausted, long ones at random", pages("quick"),
              ("build-release",), counts=True),
@@ -195,8 +190,6 @@ def all_steps():
              command("build/release/pages_threads", "2", "8"), ("build-release",), counts=True),
         Step("examples", "the examples do what they say", command("build/release/examples"), ("build-release",), counts=True),
         Step("harness", "the harness sees what is wrong", harness, ("build-release",)),
-        Step("observer-cost", "an observer that is off costs no instruction", command("tools/check_observer_cost"), ("build-release",),
-             tools=("valgrind",)),
     ]
     tests += [Step("run", "./run is the tool and nothing else", command("tests/tidiness/run"), ("build-release",), counts=True)]
     tests += [Step("agreement", "docs/agreement.md has the tables that the tool makes", command("tools/agreement.py", "--check"),
@@ -212,6 +205,11 @@ def all_steps():
         Step("build-32bit", "tests for arm, to run here", build("arm32", "unit_tests", "early_proof"), cores=WHOLE,
              tools=("arm-linux-gnueabihf-g++",)),
         Step("headers-host", "each header alone, g++", lint("headers"), cores=WHOLE),
+        Step("headers-bare-clang", "each header alone, without libc", lint("headers-clang-x86_64"), cores=WHOLE),
+        Step("observer-cost", "an observer that is off costs no instruction", command("tools/check_observer_cost"), ("build-release",),
+             tools=("valgrind",)),
+        Step("proof-states", "memblock: all distinct states five operations deep, by theme", proof("states"),
+             ("build-release",)),
         Step("headers-bare-gcc", "each header alone, without libc, 32 bits", lint("headers-gcc-arm"), cores=WHOLE),
         Step("unit-32bit", "unit tests as 32-bit code", unit_32bit, ("build-32bit",), counts=True, tools=("qemu-arm",)),
         Step("proof-32bit", "memblock and bootmem against their models as 32-bit code, a little of each",
