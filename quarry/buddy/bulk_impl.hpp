@@ -57,10 +57,9 @@ std::size_t PageAllocator<G, W, Policy, C>::take_row_from_core(
     const Guard guard{cores_};
     Lists& lists = lists_of(zone, guard.core());
     if (lists.is_empty(static_cast<unsigned>(list))) refill(zone, lists, search);
-    for (; count < pages.size(); ++count) {
-      const auto* const block = lists.pop(list, search.order);
-      if (block == nullptr) break;
-      pages[count] = block->page;
+    const auto row = lists.pop_row(list, search.order, pages.size());
+    for (auto block = row.rbegin(); block != row.rend(); ++block) {
+      pages[count++] = block->page;
       block->head->leave_core(in_use, search.order, search.type);
       observer_.allocated(block->page, search.order, search.type);
     }

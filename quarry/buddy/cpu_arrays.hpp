@@ -91,6 +91,13 @@ class alignas(64) CpuArrays : public CpuListNames<G> {
     words_[list] = word - kStep;
     return entry_at(list, order, top) - 1;
   }
+  // At most `most` from the top, which is the last of them; they are gone from the list, and stay readable until the next push.
+  std::span<const Entry> pop_row(std::size_t list, Order order, std::size_t most) noexcept {
+    const std::size_t there = blocks(static_cast<unsigned>(list)), count = most < there ? most : there;
+    const Entry* const end = entry_at(list, order, there * kStep);
+    words_[list] -= std::uint64_t{count} * kStep;
+    return {end - count, count};
+  }
   // The oldest first.
   std::span<const Entry> entries(unsigned list) const noexcept {
     return {entries_ + start_of(list, order_of(list)), blocks(list)};

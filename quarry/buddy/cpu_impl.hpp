@@ -160,11 +160,15 @@ void PageAllocator<G, W, Policy, C>::refill(ZoneState& zone, Lists& lists, const
   const unsigned list = Lists::list_of(search.order, search.type);
   ++lists.refills;
   observer_.refilling(zone.index, search.order, wanted);
-  const Hold<CoreLock> hold{zone.lock};
   if constexpr (Lists::kAreArrays) {
     Pfn pages[Lists::kMostRoom];
     if (wanted > Lists::room_of(search.order)) wanted = Lists::room_of(search.order);
-    const std::uint32_t count = take_batch(zone, search, {pages, wanted});
+    std::uint32_t count = 0;
+    {
+      const Hold<CoreLock> hold{zone.lock};
+      count = take_batch(zone, search, {pages, wanted});
+    }
+    // For all others these are blocks in use now; the zone need not wait until they lie here.
     typename Lists::Entry* next = lists.grow(list, search.order, count);
     Pfn highest{0};
     for (std::uint32_t left = count; left != 0; --left) {
@@ -176,6 +180,7 @@ void PageAllocator<G, W, Policy, C>::refill(ZoneState& zone, Lists& lists, const
     }
     if (count != 0) lists.set_line(highest, search.order);
   } else {
+    const Hold<CoreLock> hold{zone.lock};
     for (; wanted != 0; --wanted) {
       const auto page = take_from_zone(zone, search);
       if (!page) return;
