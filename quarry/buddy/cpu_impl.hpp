@@ -228,7 +228,14 @@ bool PageAllocator<G, W, Policy, C>::keep_on_core(ZoneState& zone, Lists& lists,
   if constexpr (Lists::kAreArrays) {
     const std::uint32_t keep = homes_[zone.first_part].keep[Lists::slot_of(order)];
     if (keep == 0) return false;
-    if (lists.is_above_line(page, order)) return keep_above_line(zone, lists, {page, &head}, order);
+    if (lists.is_above_line(page, order)) {
+      const unsigned list = Lists::outgoing(order);
+      const std::uint32_t room = Lists::limit_of(Lists::room_of_list(list)), most = room < keep ? room : keep;
+      if (Lists::limit_of(lists.blocks(list)) >= most)
+        spill(zone, lists, std::uint64_t{lists.blocks(list)} << order.raw(), list);
+      head.rest_on_core();
+      return lists.push({page, &head}, list, order, most);
+    }
     const unsigned list = Lists::list_of(order, head.list());
     if (Lists::limit_of(lists.blocks(list)) >= keep) spill(zone, lists, zone.batch, list);
     head.rest_on_core();
@@ -258,26 +265,6 @@ bool PageAllocator<G, W, Policy, C>::keep_on_core(ZoneState& zone, Lists& lists,
     spill(zone, lists, pages, list);
     return true;
   }
-}
-
-// What lies above the line waits for others of its order, and goes home with them.
-template <Geometry G, class W, class Policy, port::Cores C>
-bool PageAllocator<G, W, Policy, C>::keep_above_line(ZoneState& zone, Lists& lists,
-                                                     [[maybe_unused]] NamedBlock<Descriptor> block,
-                                                     [[maybe_unused]] Order order) noexcept {
-  if constexpr (Lists::kAreArrays) {
-    const unsigned list = Lists::outgoing(order);
-    const std::uint32_t keep = homes_[zone.first_part].keep[Lists::slot_of(order)],
-                        room = Lists::limit_of(Lists::room_of_list(list));
-    if (keep == 0) return false;
-    if (!lists.push(block, list, order, room < keep ? room : keep)) {
-      spill(zone, lists, std::uint64_t{lists.blocks(list)} << order.raw(), list);
-      if (!lists.push(block, list, order, room)) return false;
-    }
-    block.head->rest_on_core();
-    return true;
-  }
-  return false;
 }
 
 // The list that has just grown first, then in turn; from each all until enough is gone. The lock is let go between lists.

@@ -93,10 +93,8 @@ inline bool PageAllocator<G, W, Policy, C>::keep_on([[maybe_unused]] unsigned co
     const std::uint32_t most = home.keep[Lists::slot_of(order)];
     Lists& mine = *home.lists[core];
     if (mine.is_above_line(page, order)) [[unlikely]] {
-      constexpr std::uint32_t room = Lists::limit_of(Lists::room_of_list(Lists::outgoing(Order{0})));
-      if (order != Order{0} ||
-          !mine.push({page, head}, Lists::outgoing(order), order, most < room ? most : room))
-        return keep_above_line(*home.zone, mine, {page, head}, order);
+      const std::uint32_t room = Lists::limit_of(Lists::room_of_list(Lists::outgoing(order)));
+      if (!mine.push({page, head}, Lists::outgoing(order), order, most < room ? most : room)) return false;
     } else {
       const std::size_t list = Lists::list_of(order, tag.index_of_list());
       if (list >= Lists::outgoing(Order{0}))

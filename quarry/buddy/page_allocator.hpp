@@ -351,8 +351,6 @@ class PageAllocator {
   std::uint32_t take_batch(ZoneState& zone, const Search& search, std::span<Pfn> pages) noexcept
       QUARRY_REQUIRES(zone.lock);
   bool keep_on_core(ZoneState& zone, Lists& lists, Descriptor& head, Pfn page, Order order) noexcept;
-  [[gnu::noinline]] bool keep_above_line(ZoneState& zone, Lists& lists, NamedBlock<Descriptor> block,
-                                         Order order) noexcept;
   [[gnu::noinline]] void spill(ZoneState& zone, Lists& lists, std::uint64_t pages, unsigned list) noexcept
       QUARRY_EXCLUDES(zone.lock);
   void spill_list(ZoneState& zone, Lists& lists, unsigned list, std::uint64_t& left) noexcept
