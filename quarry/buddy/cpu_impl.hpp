@@ -75,7 +75,7 @@ void PageAllocator<G, W, Policy, C>::find_nearest() noexcept {
         if (const ZoneState& zone = zones_[zonelist.front().zone]; has_cpu_lists(zone))
           nearest = &homes_[zone.first_part];
       nearest_[static_cast<std::size_t>(from.id) * zones::kZoneTypes + highest] = nearest;
-      if (from.id == NodeId::first) first_nearest_[highest] = nearest;
+      if (from.id == NodeId::first) first_nearest_[highest] = *nearest;
     }
 }
 

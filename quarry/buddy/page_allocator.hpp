@@ -54,7 +54,7 @@ class PageAllocator {
   explicit PageAllocator(Watcher watcher = Watcher{}, Cores cores = Cores{}) noexcept
       : observer_{watcher}, cores_{cores} {
     for (auto& least : nowhere_.comfortable) least[0] = least[1] = UINT64_MAX >> 1;
-    for (auto& nearest : first_nearest_) nearest = &none_;
+    for (Nearest& nearest : first_nearest_) nearest = none_;
   }
   PageAllocator(const PageAllocator&) = delete;
   PageAllocator& operator=(const PageAllocator&) = delete;
@@ -293,9 +293,9 @@ class PageAllocator {
   // A zone, and the lists that cores have of it, in their order. Where requests and
   // frees are to take the long way it is a zone that never has enough, and never keeps anything.
   struct alignas(4 * sizeof(void*)) Nearest {
-    ZoneState* zone;
-    Lists* const* lists;
-    std::uint32_t in_use;  // Descriptor::in_use_tag() of the part that its descriptors name
+    Shared<ZoneState*> zone;
+    Shared<Lists* const*> lists;
+    Shared<std::uint32_t> in_use;  // Descriptor::in_use_tag() of the part that its descriptors name
     // By slot, how many blocks of 2^order pages a list may have, as Lists::limit_of(). Law: 0 while a pageblock is isolated.
     Shared<std::uint16_t> keep[kKeepSlots];
   };
@@ -441,9 +441,9 @@ class PageAllocator {
   std::span<Lists> lists_;                       // by zone with parts, then core; empty: there are none
   std::uint32_t lists_rows_ = 0;
   unsigned cores_on_lists_ = 0;
-  // By node, then highest zone type; empty: there are no lists. The same of node 0, without a look whether it is there.
+  // By node, then highest zone type; empty: there are no lists. What they point at of node 0, without a look whether it is there.
   std::span<Shared<const Nearest*>> nearest_;
-  Shared<const Nearest*> first_nearest_[zones::kZoneTypes];
+  Nearest first_nearest_[zones::kZoneTypes];
   typename Map::MainRun main_run_;           // of the map; none before there are lists
   std::span<Lists*> lists_by_core_;          // as lists_, found without a multiplication
   Nearest* homes_ = nullptr;                 // by the part that descriptors name
