@@ -1,5 +1,5 @@
-// benchmarks/page_pool.hpp: a page allocator over one zone, as the page workloads use it: compact, with locks, watermarks, migrate
-// types, per-CPU lists and statistics on.
+// benchmarks/page_pool.hpp: a page allocator over one zone, as the page workloads use it: policy compact, or linux where it is compiled
+// for that, with locks, watermarks, migrate types, per-CPU lists and statistics on.
 #pragma once
 
 #include <sys/mman.h>
@@ -29,8 +29,12 @@ struct BenchCores {
 };
 
 inline constexpr Geometry kBenchGeometry = k4KSparse;
-using BenchAllocator =
-    buddy::PageAllocator<kBenchGeometry, buddy::NoObserver, buddy::CompactPolicy, BenchCores>;
+#ifdef QUARRY_BENCH_LINUX_POLICY
+using BenchPolicy = buddy::LinuxPolicy;
+#else
+using BenchPolicy = buddy::CompactPolicy;
+#endif
+using BenchAllocator = buddy::PageAllocator<kBenchGeometry, buddy::NoObserver, BenchPolicy, BenchCores>;
 
 // Zeroed memory that may be used again, so that a second machine in it faults nothing in.
 class PoolMemory {

@@ -11,7 +11,7 @@ import sources
 from runner import CORES, LOGS, Failed, Skipped, Step
 
 WHOLE = CORES  # a step that keeps all cores busy by itself
-FEWER_CASES = {"RC_PARAMS": "max_success=40"}  # of random ones, where sanitizers make each slow: others have 100
+FEWER_CASES = {"RC_PARAMS": "max_success=25"}  # of random ones, where sanitizers make each slow: others have 100
 FUZZ_SECONDS, FUZZ_SECONDS_LONG = 2, 60
 
 
