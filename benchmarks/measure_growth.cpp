@@ -9,6 +9,7 @@
 #include <queue>
 
 #include "benchmarks/grown_machine.hpp"
+#include "benchmarks/random.hpp"
 
 namespace quarry::bench {
 namespace {
@@ -84,7 +85,7 @@ struct ManyFrames {
 ManyFrames many_frames(Allocator& pages, std::uint64_t count) {
   std::vector<Pfn> held(count);
   ManyFrames result;
-  std::uint64_t state = 42;
+  Random random;
   for (unsigned round = 0; round < 2; ++round) {
     const double begin = now_ns();
     for (Pfn& page : held) {
@@ -94,10 +95,7 @@ ManyFrames many_frames(Allocator& pages, std::uint64_t count) {
     }
     const double middle = now_ns();
     result.alloc_ns = (middle - begin) / static_cast<double>(count);
-    for (std::uint64_t i = count - 1; i > 0; --i) {
-      state = state * 6364136223846793005u + 1442695040888963407u;
-      std::swap(held[i], held[(state >> 33) % (i + 1)]);
-    }
+    shuffle(held, random);
     const double again = now_ns();
     for (const Pfn page : held) require(static_cast<bool>(pages.free_pages(page, Order{0})), "a free failed");
     result.free_ns = (now_ns() - again) / static_cast<double>(count);

@@ -141,11 +141,12 @@ template <Geometry G, class W, class Policy, port::Cores C>
 bool PageAllocator<G, W, Policy, C>::has_block(const ZoneState& zone, const Search& search) const noexcept {
   for (;;) {
     const ZoneHold hold{cores_, zone.lock};
-    const ZoneFree& pages = pages_of(zone);
+    ZoneFree& pages = pages_of(zone);
     if (zone.deferred != 0) return true;
     if (any_type_of(search, [&](MigrateType type) noexcept { return pages.has_block(search.order, type); }))
       return true;
     if (!pages.gave_up()) return false;
+    pages.look_again();
   }
 }
 
@@ -168,8 +169,12 @@ Result<Pfn> PageAllocator<G, W, Policy, C>::take(ZoneState& zone, const Search& 
     Result<Pfn> page = Error::no_memory;
     if (search.order != Order{0} && search.is_urgent())
       page = take_listed(zone, search, MigrateType::highatomic);
-    if (!page) page = take_from_zone(zone, search);
-    if (!page && pages_of(zone).gave_up()) continue;
+    ZoneFree& pages = pages_of(zone);
+    if (!page && !pages.gave_up()) page = take_from_zone(zone, search);
+    if (!page && pages.gave_up()) {
+      pages.look_again();
+      continue;
+    }
     if (!page) return page;
     ++zone.count.allocs;
     observer_.allocated(page.value(), search.order, search.type);
@@ -188,7 +193,7 @@ Result<Pfn> PageAllocator<G, W, Policy, C>::take_from_zone(ZoneState& zone, cons
   }
   for (;;) {
     const auto page = take_listed(zone, search, search.type);
-    if (page) return page;
+    if (page || pages.gave_up()) return page;
     // What is deferred stands, so to speak, on the movable list of the highest order.
     if (zone.deferred == 0 || (pages.orders(MigrateType::movable) >> G.max_order_) != 0) break;
     bring_up_next(zone);

@@ -89,7 +89,8 @@ class CompactZone {
   bool has_block(Order least, MigrateType type) const noexcept;
   // Cost      O(1) for whole pageblocks, else O(pageblocks that are free in part).
   std::uint64_t blocks(Order order, MigrateType type) const noexcept;
-  bool gave_up() const noexcept;
+  bool gave_up() const noexcept { return gave_up_; }
+  void look_again() noexcept { gave_up_ = false; }
   // Cost      O(orders + words of some hundred pageblocks).
   std::uint32_t count_blocks(std::uint32_t from, BlockCounts& counts) const noexcept;
   // Cost      O(orders).

@@ -214,22 +214,30 @@ TEST(compact_notes_of_blocks_that_are_gone_mislead_nobody) {
 TEST(compact_looks_in_vain_are_bounded) {
   constexpr Geometry kSmall{{.page_shift = 12, .max_order = 6, .pageblock_order = 5}};
   constexpr std::uint64_t pageblocks = 300, frames = 32;
+  constexpr Pfn other{pageblocks * frames};  // one more, of another type
   ZoneMachine<kSmall> machine;
-  expect(static_cast<bool>(machine.start({Pfn{0}, Pfn{pageblocks * frames}})));
-  machine.release({Pfn{0}, Pfn{pageblocks * frames}});
+  expect(static_cast<bool>(machine.start({Pfn{0}, other + PageCount{frames}})));
+  machine.release({Pfn{0}, other + PageCount{frames}});
   machine.take_all(kMovable);
   for (std::uint64_t first = 0; first < pageblocks * frames; first += frames) {
     machine.give_frames(first, 2);
     machine.give(Pfn{first + 3}, 0);
     machine.zone.pull({Pfn{first}, Order{0}});
   }
+  machine.map.set_pageblock_type(other, MigrateType::unmovable);
+  machine.give_frames(other.raw, 4);
   const auto take_pair = [&]() noexcept {
     return machine.zone.take(Order{1}, kMovable, kMovable, machine.watcher, machine.tally);
   };
+  const auto take_other = [&]() noexcept {
+    return machine.zone.take_other(Wanted{Order{1}, kMovable}, machine.watcher, machine.tally);
+  };
   expect(!take_pair() && machine.zone.gave_up());
-  expect_equal(machine.zone.orders(kMovable), 0x3u);
+  expect(!take_other());  // there may be a pair yet
+  machine.zone.look_again();
   expect(!machine.zone.has_block(Order{1}, kMovable) && !machine.zone.gave_up());
   expect_equal(machine.zone.orders(kMovable), 0x1u);
+  expect_equal(take_other().value(), other);
   expect(!machine.zone.audit());
 
   BlockCounts counts = {};

@@ -26,7 +26,7 @@ std::size_t CompactZone<G, Extra>::take_bulk(Order order, MigrateType from, Migr
       if (order.raw() != 0) index = part.index;
     } else {
       Whole block{0, 0};
-      if (!find_whole(order.raw(), from, block)) break;
+      if (gave_up_ || !find_whole(order.raw(), from, block)) break;
       index = block.first;
       tally.splits += block.log2;
       watcher.split(page_at(index), Order{kPageblockOrder + block.log2}, order);

@@ -131,7 +131,7 @@ Result<Pfn> CompactZone<G, Extra>::take(Order order, MigrateType from, MigrateTy
     page = page_at(part.index, part.at);
   } else {
     Whole block{0, 0};
-    if (!find_whole(wanted, from, block)) return Error::no_memory;
+    if (gave_up_ || !find_whole(wanted, from, block)) return Error::no_memory;
     found = block.log2 + kPageblockOrder;
     page = page_at(block.first);
     if (wanted < kPageblockOrder) {

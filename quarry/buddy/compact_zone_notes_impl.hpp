@@ -57,7 +57,7 @@ bool CompactZone<G, Extra>::find_any(MigrateType type, Index& index) const noexc
 }
 
 // The lowest block of exactly `order` in the lowest pageblock that has one. Takes away the notes that are in its way; of many
-// only some, as the zone is locked.
+// only some, as the zone is locked: then nothing else is chosen either, until look_again().
 template <Geometry G, class Extra>
 bool CompactZone<G, Extra>::find_exactly(unsigned order, MigrateType type, Part& found) const noexcept {
   const PageblockSet& set = tables_->of_type[page::index_of(type)].partial[order];
@@ -83,7 +83,8 @@ bool CompactZone<G, Extra>::find_partial(unsigned order, MigrateType type, Part&
     Index index = 0;
     return find_any(type, index) && find_within(index, 0, found);
   }
-  for (std::uint32_t left = (orders(type) & kPartialOrders) >> order << order; left != 0; left &= left - 1)
+  for (std::uint32_t left = (orders(type) & kPartialOrders) >> order << order; left != 0 && !gave_up_;
+       left &= left - 1)
     if (find_exactly(count_trailing_zeros(left), type, found)) return true;
   return false;
 }
@@ -91,7 +92,7 @@ bool CompactZone<G, Extra>::find_partial(unsigned order, MigrateType type, Part&
 // The largest block below whole pageblocks, if that is of `order` or above; in the lowest pageblock that has one.
 template <Geometry G, class Extra>
 bool CompactZone<G, Extra>::find_largest(unsigned order, MigrateType type, Part& found) const noexcept {
-  for (std::uint32_t left = (orders(type) & kPartialOrders) >> order << order; left != 0;) {
+  for (std::uint32_t left = (orders(type) & kPartialOrders) >> order << order; left != 0 && !gave_up_;) {
     const unsigned largest = 63 - count_leading_zeros(left);
     if (largest == 0) return find_any(type, found.index) && find_within(found.index, 0, found);
     if (find_exactly(largest, type, found)) return true;
@@ -118,13 +119,6 @@ bool CompactZone<G, Extra>::has_block(Order least, MigrateType type) const noexc
   const std::uint32_t mask = orders(type);
   if ((mask & ~kPartialOrders) >> least.raw() != 0) return true;
   return mask >> least.raw() != 0 && find_largest(least.raw(), type, found);
-}
-
-template <Geometry G, class Extra>
-bool CompactZone<G, Extra>::gave_up() const noexcept {
-  const bool did = gave_up_;
-  gave_up_ = false;
-  return did;
 }
 
 template <Geometry G, class Extra>

@@ -9,13 +9,14 @@ namespace quarry::buddy {
 template <Geometry G, class Extra>
 template <class Watcher>
 Result<Pfn> CompactZone<G, Extra>::take_other(const Wanted& wanted, Watcher& watcher, Tally& tally) noexcept {
+  if (gave_up_) return Error::no_memory;
   const MigrateType to = wanted.grouping == Grouping::none ? MigrateType::unmovable : wanted.type;
   const bool may_mix = wanted.mixing == Mixing::allow;
   if (claim_whole(wanted, to, watcher) || (may_mix && claim_half(wanted, to, watcher))) {
     ++tally.fallbacks;
     return take(wanted.order, to, wanted.type, watcher, tally);
   }
-  if (!may_mix) return Error::no_memory;
+  if (!may_mix || gave_up_) return Error::no_memory;
   return borrow(wanted, watcher, tally);
 }
 

@@ -60,6 +60,7 @@ class LinuxZone {
     return sum;
   }
   bool gave_up() const noexcept { return false; }
+  void look_again() noexcept {}
   std::uint32_t count_blocks(std::uint32_t, BlockCounts& counts) const noexcept {
     for (unsigned order = 0; order <= G.max_order_; ++order)
       for (unsigned type = 0; type < page::kMigrateTypes; ++type)

@@ -120,9 +120,10 @@ concept ZonePages =
       // Whether a block of that order or above is.
       { c.has_block(order, type) } noexcept -> std::same_as<bool>;
       { c.blocks(order, type) } noexcept -> std::same_as<std::uint64_t>;
-      // Whether a take() or has_block() since the last call said no without having looked everywhere, so as not to keep the zone
-      // locked for long. Then it is asked again, others having had their turn.
+      // Whether a look for a block ended before its time, so as not to keep the zone locked for long. Then there may be one, and
+      // nothing is taken in its stead, until others have had their turn and look_again() was called.
       { c.gave_up() } noexcept -> std::same_as<bool>;
+      { z.look_again() } noexcept -> std::same_as<void>;
       // Adds the blocks of some pageblocks from number `from` on, 0 at first. Returns where to go on; 0 when these were the last.
       { c.count_blocks(std::uint32_t{}, counts) } noexcept -> std::same_as<std::uint32_t>;
       // The free block that `page` lies in. Errors    not_found: the page is not free.
