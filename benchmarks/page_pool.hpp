@@ -103,10 +103,10 @@ class PagePool {
     if (!is_ready_) std::fprintf(stderr, "quarry: no pool\n"), std::exit(2);
   }
   BenchAllocator& pages() { return allocator_; }
-
- private:
+  const zones::Layout& layout() const { return layout_; }
   static constexpr std::uint64_t kFirst = std::uint64_t{1} << 20;
 
+ private:
   zones::Layout layout_{};
   zones::Zone zones_[zones::kZoneTypes] = {};
   zones::Node node_{};

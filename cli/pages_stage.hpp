@@ -60,9 +60,9 @@ class PagesStage {
                       }};
     // Whole free sections of a machine that is too large to describe at once wait until they are needed.
     config.allocator.hand_over = buddy::HandOver::deferred;
-    config.packing.cpus = early_.machine().cpus;
+    config.slabs.packing.cpus = early_.machine().cpus;
     const boot::Arch arch = early_.machine().arch;
-    config.packing.kmalloc_align = arch == boot::Arch::arm64 ? 128 : arch == boot::Arch::x86_64 ? 8 : 64;
+    config.slabs.packing.kmalloc_align = arch == boot::Arch::arm64 ? 128 : arch == boot::Arch::x86_64 ? 8 : 64;
     return config;
   }
 

@@ -68,9 +68,9 @@ class ShellStage {
   memory::PageConfig config() {
     memory::PageConfig config;
     config.allocator.hand_over = buddy::HandOver::deferred;
-    config.packing.cpus = early_.machine().cpus;
+    config.slabs.packing.cpus = early_.machine().cpus;
     const boot::Arch arch = early_.machine().arch;
-    config.packing.kmalloc_align = arch == boot::Arch::arm64 ? 128 : arch == boot::Arch::arm ? 64 : 8;
+    config.slabs.packing.kmalloc_align = arch == boot::Arch::arm64 ? 128 : arch == boot::Arch::arm ? 64 : 8;
     config.moments = {this, [](void* self, const memory::Moment& moment) noexcept {
                         static_cast<ShellStage*>(self)->moment(moment);
                       }};

@@ -7,6 +7,7 @@ namespace kernel {
 using quarry::Done, quarry::Error, quarry::Order, quarry::PageCount, quarry::Pfn, quarry::Result,
     quarry::TextView;
 using quarry::buddy::Misuse;
+using quarry::slab::Fault;
 
 namespace {
 
@@ -23,8 +24,8 @@ class Judge {
   void object(TextView fault, const Result<Done>& answer, Error expected) noexcept {
     record("object given back", fault, !answer && answer.error() == expected);
   }
-  void law(TextView fault, quarry::slab::Law broken, quarry::slab::Law expected) noexcept {
-    record(fault, quarry::slab::name_of(expected), broken == expected);
+  void fault(const Result<Done>& answer, const Fault& told, Fault expected) noexcept {
+    record("hardened object", quarry::slab::name_of(expected), !answer && told == expected);
   }
   const FaultRun& run() const noexcept { return run_; }
 
@@ -67,35 +68,60 @@ void misuse_objects(System& system, Judge& judge) noexcept {
   if (!made || !page) return judge.object("double free", Error::no_memory, Error::wrong_owner);
   auto* const object = static_cast<std::byte*>(made.value());
   int on_stack = 0;
-  judge.object("inside an object", kmalloc.kfree(object + 8), Error::bad_argument);
+  judge.object("inside an object", kmalloc.kfree_checked(object + 8), Error::bad_argument);
   judge.object("not from the heap", kmalloc.kfree(&on_stack), Error::out_of_range);
   judge.object("a page of the page allocator",
                kmalloc.kfree(Platform{}.map({page.value(), page.value() + PageCount{1}})), Error::not_found);
   auto* const other = kmalloc.cache_for(2 * size);
-  if (other != nullptr) judge.object("another cache's", other->free(object), Error::wrong_owner);
+  if (other != nullptr) judge.object("another cache's", other->free_checked(object), Error::wrong_owner);
   const auto slab = Platform{}.pfn_of(object);
   if (slab) judge.pages(system.frames().free_pages(slab.value(), Order{0}), Misuse::busy_page);
   static_cast<void>(kmalloc.kfree(object));
-  judge.object("freed already", kmalloc.kfree(object), Error::wrong_owner);
+  judge.object("freed already", kmalloc.kfree_checked(object), Error::wrong_owner);
   static_cast<void>(system.frames().free_pages(page.value(), Order{0}));
 }
 
-// Writes past the end of an object, into its free neighbour: the neighbour's seal breaks, and the audit says so.
-void overrun(System& system, Judge& judge) noexcept {
-  constexpr std::size_t size = 64;
-  const auto cache = system.slabs().create({.name = "overrun", .size = size, .align = size});
-  if (!cache)
-    return judge.law("write past an object", quarry::slab::Law::none, quarry::slab::Law::seals_hold);
-  if (const auto made = cache.value()->alloc()) {
-    auto* const object = static_cast<std::byte*>(made.value());
-    std::byte neighbour[size];
-    __builtin_memcpy(neighbour, object + size, size);
-    __builtin_memset(object, 0x41, 2 * size);
-    judge.law("write past an object", cache.value()->audit().broken, quarry::slab::Law::seals_hold);
-    __builtin_memcpy(object + size, neighbour, size);
-    static_cast<void>(cache.value()->free(object));
-  }
-  static_cast<void>(system.slabs().destroy(*cache.value()));
+// The same pages under caches that watch over each object.
+using Hardened = quarry::slab::SlabAllocator<System::Pages, quarry::slab::kHardened>;
+using Watched = quarry::slab::Kmalloc<System::Pages, quarry::slab::kHardened>;
+
+void misuse_hardened(Watched& kmalloc, Judge& judge, const Fault& last) noexcept {
+  constexpr std::uint64_t size = 64;
+  const auto take = [&]() noexcept { return static_cast<std::byte*>(kmalloc.kmalloc(size).value()); };
+  std::byte* object = take();
+  static_cast<void>(kmalloc.kfree(object));
+  judge.fault(kmalloc.kfree(object), last, Fault::double_free);
+  judge.fault(kmalloc.kfree(object + 16), last, Fault::misaligned_free);
+  auto* const other = kmalloc.cache_for(2 * size);
+  if (other != nullptr) judge.fault(other->free(object), last, Fault::foreign_free);
+  object = take();
+  object[size] = std::byte{0x41};
+  judge.fault(kmalloc.kfree(object), last, Fault::overrun);
+  object = take();
+  object[-1] = std::byte{0x41};
+  judge.fault(kmalloc.kfree(object), last, Fault::underrun);
+  object = take();
+  static_cast<void>(kmalloc.kfree(object));
+  object[5] = std::byte{0x41};
+  std::byte* const fresh = take();
+  judge.fault(Error::damaged, last, fresh == object ? Fault::none : Fault::written_while_free);
+  static_cast<void>(kmalloc.kfree(fresh));
+}
+
+// What is damaged on purpose stays out of use, and its pages with it: three objects of one slab.
+void watch_objects(System& system, Judge& judge) noexcept {
+  const auto memory = system.kmalloc().kmalloc(sizeof(Hardened) + sizeof(Watched));
+  if (!memory) return judge.object("hardened", Error::no_memory, Error::wrong_owner);
+  auto& slabs = *::new (memory.value()) Hardened{system.frames(), quarry::slab::SlabConfig{}};
+  auto& kmalloc = *::new (static_cast<std::byte*>(memory.value()) + sizeof(Hardened)) Watched{slabs};
+  Fault last = Fault::none;
+  slabs.set_fault_hook({&last, [](void* self, const quarry::slab::FaultReport& report) noexcept {
+                          *static_cast<Fault*>(self) = report.fault;
+                        }});
+  if (slabs.boot() && kmalloc.boot(quarry::slab::DmaCaches::none))
+    misuse_hardened(kmalloc, judge, last);
+  else
+    judge.object("hardened", Error::no_memory, Error::wrong_owner);
 }
 
 }  // namespace
@@ -105,7 +131,7 @@ FaultRun provoke_faults(System& system, const quarry::boot::Machine& machine) no
   misuse_pages(system, judge);
   misuse_reserved(system, machine, judge);
   misuse_objects(system, judge);
-  overrun(system, judge);
+  watch_objects(system, judge);
   return judge.run();
 }
 

@@ -117,7 +117,7 @@ void main(const BootInfo& info) noexcept {
 
   memory::PageConfig pages;
   pages.allocator.hand_over = quarry::buddy::HandOver::deferred;
-  pages.packing.cpus = info.machine.cpus;
+  pages.slabs.packing.cpus = info.machine.cpus;
   System system{early, Platform{}, memory::metadata_in_ram(early), pages};
   memory::Stage reached = memory::Stage::early;
   BootLines lines;

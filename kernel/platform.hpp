@@ -10,7 +10,7 @@ namespace kernel {
 quarry::Pfn end_of_ram() noexcept;
 
 // Does what was put off; in kernel/cores.cpp.
-void serve_due() noexcept;
+[[gnu::cold]] void serve_due() noexcept;
 
 // Empty: there is one machine, and it is this one.
 struct Platform {

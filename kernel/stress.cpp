@@ -200,7 +200,7 @@ void on_all(Stress& all, unsigned cores) noexcept {
 std::uint64_t pages_at_rest(System& system) noexcept {
   std::uint64_t pages = 0;
   system.allocator().drain_all();
-  for (auto* cache = system.slabs().first(); cache != nullptr; cache = cache->next()) cache->shrink();
+  system.slabs().give_back();
   system.allocator().drain_all();
   for (const auto& node : system.frames().nodes())
     for (std::uint32_t i = 0; i < quarry::zones::kZoneTypes; ++i)

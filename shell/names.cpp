@@ -34,6 +34,7 @@ TextView word_of(Error error) noexcept {
     case Error::no_memory: return "no memory";
     case Error::bad_argument: return "it makes no sense here";
     case Error::wrong_owner: return "it is not what was handed out, or freed already";
+    case Error::damaged: return "it has been written over, and is not used again";
     case Error::busy: return "something there is in use and cannot be moved away";
     case Error::not_found: return "nothing was handed out there";
     case Error::out_of_range: return "it lies outside of memory";

@@ -25,6 +25,7 @@ enum class Error : std::uint8_t {
   not_found,        // what was asked for by name or address is not there
   wrong_owner,      // the page or object given back is not one that was handed out
   busy,             // a part of what was to be taken alone is somebody's already
+  damaged,          // what was given back has been written over, and is not used again
 };
 
 // The value of a Result that only succeeds or fails.
@@ -71,6 +72,22 @@ class Slot<Done, true> {
  private:
   [[no_unique_address]] Done done_{};
   std::uint8_t code_;
+};
+
+// A pointer that is there is never null, so it says itself whether it is there: whoever tests the result has tested the pointer.
+template <class T>
+class Slot<T*, true> {
+ public:
+  constexpr explicit Slot(T* v) noexcept : value_{v} {}
+  constexpr explicit Slot(Error e) noexcept : value_{nullptr}, error_{static_cast<std::size_t>(e)} {}
+  constexpr bool is_full() const noexcept { return value_ != nullptr; }
+  constexpr T* const& value() const noexcept { return value_; }
+  constexpr T* take() noexcept { return value_; }
+  constexpr Error error() const noexcept { return static_cast<Error>(error_); }
+
+ private:
+  T* value_;
+  std::size_t error_;  // a whole word, as above; not written where there is a value
 };
 
 // A guard's slot hands its guard on when it moves, and lets go of what it still holds exactly once.

@@ -116,8 +116,10 @@ Finding PageAllocator<G, W, Policy, C>::audit_pages(const ZoneState& zone) const
       next = at + head.order().pages();
       if (!is_aligned(at.raw, head.order().pages().raw)) return {Law::block_is_aligned, at};
       if (span.end() < next) return {Law::block_is_in_its_zone, at};
+      const page::State of_tails =
+          head.state() == page::State::slab ? page::State::slab : page::State::nothing;
       for (Pfn tail{at.raw + 1}; tail < next; tail.raw++)
-        if (map_->at(tail).state() != page::State::nothing) return {Law::blocks_are_disjoint, tail};
+        if (map_->at(tail).state() != of_tails) return {Law::blocks_are_disjoint, tail};
       if (head.state() == page::State::free) ++found_free;
       accounted += head.order().pages().raw;
     } else if (const auto block = unmarked_block(zone, at)) {

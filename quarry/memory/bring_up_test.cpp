@@ -66,7 +66,7 @@ struct Bench {
   using System = PageSystem<k4KSparse, Platform>;
 };
 
-constinit std::byte memory_here[4u << 20] = {}, memory_there[3u << 20] = {};
+alignas(4096) constinit std::byte memory_here[4u << 20] = {}, memory_there[3u << 20] = {};
 constinit std::byte tables_here[256u << 10] = {}, tables_there[256u << 10] = {};
 
 void forget(std::span<std::byte> memory) noexcept { __builtin_memset(memory.data(), 0, memory.size()); }

@@ -20,13 +20,15 @@ enum class CpuListsAre : std::uint8_t { started, left_out };
 struct PageConfig {
   buddy::AllocatorConfig allocator{};
   CpuListsAre cpu_lists = CpuListsAre::started;
-  slab::PackingRules packing{};
+  slab::SlabConfig slabs{};
+  std::span<const NodeId> homes{};  // the node of each core; outlives the system
   slab::DmaCaches dma_caches = slab::DmaCaches::none;
   MomentObserver moments{};
 };
 
 // The cores are the platform's; with one there is one set of lists.
-template <Geometry G, class P, class Watcher = buddy::NoObserver, class Policy = buddy::LinuxPolicy>
+template <Geometry G, class P, class Watcher = buddy::NoObserver, class Policy = buddy::LinuxPolicy,
+          slab::Hardening H = slab::kPlain>
 class PageSystem {
  public:
   using Allocator = buddy::PageAllocator<G, Watcher, Policy, port::CoresOf<P>>;
@@ -42,7 +44,7 @@ class PageSystem {
         config_{config},
         allocator_{watcher, port::cores_of(platform)},
         frames_{allocator_, early.layout(), platform},
-        slabs_{frames_, config.packing},
+        slabs_{frames_, config.slabs},
         kmalloc_{slabs_} {}
   PageSystem(const PageSystem&) = delete;
   PageSystem& operator=(const PageSystem&) = delete;
@@ -74,6 +76,7 @@ class PageSystem {
   //
   // Errors    no_memory: not even the first caches fit.
   Result<Done> start_slab() noexcept {
+    frames_.settle(config_.homes);
     if (auto booted = slabs_.boot(); !booted) return booted;
     return kmalloc_.boot(config_.dma_caches);
   }
@@ -104,8 +107,8 @@ class PageSystem {
   // None before finish().
   std::span<Area> areas() noexcept { return areas_.all(); }
   Pages& frames() noexcept { return frames_; }
-  slab::SlabAllocator<Pages>& slabs() noexcept { return slabs_; }
-  slab::Kmalloc<Pages>& kmalloc() noexcept { return kmalloc_; }
+  slab::SlabAllocator<Pages, H>& slabs() noexcept { return slabs_; }
+  slab::Kmalloc<Pages, H>& kmalloc() noexcept { return kmalloc_; }
 
  private:
   using When = boot::GivenBack::When;
@@ -179,8 +182,8 @@ class PageSystem {
   page::MemoryMap<G> map_;
   Allocator allocator_;
   Pages frames_;
-  slab::SlabAllocator<Pages> slabs_;
-  slab::Kmalloc<Pages> kmalloc_;
+  slab::SlabAllocator<Pages, H> slabs_;
+  slab::Kmalloc<Pages, H> kmalloc_;
   CmaAreas<Allocator> areas_;
   HandOverCounts counts_;
   Timeline timeline_;

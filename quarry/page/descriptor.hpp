@@ -1,7 +1,8 @@
 // quarry/page/descriptor.hpp: sixteen bytes for each page frame.
 //
 // Four words of 32 bits. A descriptor describes a block, from the block's first frame; the other frames of
-// a block are its tails, whatever the state of their head, and their descriptors say nothing: all zero.
+// a block are its tails, and their descriptors say nothing: all zero. Only a slab's tails have word 0 of their head, so that the
+// cache of an object is one look away, and its slab's head is the frame's number with `order` low bits cleared.
 //
 //              word 0                                     word 1     word 2     word 3
 //   state      31       20 19      8 7    4 3     0
@@ -72,6 +73,18 @@ class Descriptor {
     constexpr bool is_free(Order order, unsigned part) const noexcept {
       return (raw_ & 0xfffff) == of(State::free, order, part, 0).raw_;
     }
+    // Whether this is a slab of a cache with a number below a power of two: one test for both.
+    constexpr bool is_slab_below(std::uint32_t power) const noexcept {
+      return ((raw_ - static_cast<std::uint32_t>(State::slab)) & (0xfu | ~(power - 1) << 20)) == 0;
+    }
+    // What all frames of a cache's slabs of one order have in common, whichever part they are of.
+    static constexpr std::uint32_t slab_of(std::uint32_t cache, Order order) noexcept {
+      return static_cast<std::uint32_t>(State::slab) | order.raw() << 4 | cache << 20;
+    }
+    constexpr bool is_slab_of(std::uint32_t common) const noexcept { return (raw_ & 0xfff000ff) == common; }
+    constexpr std::uint32_t cache_of_slab() const noexcept {
+      return (raw_ - static_cast<std::uint32_t>(State::slab)) >> 20;
+    }
     constexpr bool is_allocated(Order order) const noexcept {
       return (raw_ & 0xff) == of(State::allocated, order, 0, 0).raw_;
     }
@@ -135,6 +148,11 @@ class Descriptor {
     check(state() == State::allocated && cache < kMaxCaches, "this page cannot become a slab");
     *this = {tag(State::slab, order(), part(), cache), 0, 0, kNoObject};
   }
+  // From nothing only: a tail of the slab that `head` describes. become_nothing() undoes it.
+  constexpr void become_slab_tail(const Descriptor& head) noexcept {
+    check(state() == State::nothing && head.state() == State::slab, "this page is no slab's tail");
+    *this = {head.tag_, 0, 0, 0};
+  }
   // From slab only, before it is freed.
   constexpr void leave_slab(MigrateType type) noexcept {
     check(state() == State::slab, "this page is no slab");
@@ -172,6 +190,14 @@ class Descriptor {
   constexpr unsigned cache() const noexcept { return tag_ >> 20; }
   constexpr std::uint16_t free_object() const noexcept { return static_cast<std::uint16_t>(c_); }
   constexpr std::uint16_t objects_in_use() const noexcept { return static_cast<std::uint16_t>(c_ >> 16); }
+  // `object` becomes the first free one, and one less is in use.
+  //
+  // Returns   the one that was first.
+  constexpr std::uint16_t put_object(std::uint16_t object) noexcept {
+    const std::uint32_t was = c_;
+    c_ = ((was & 0xffff'0000u) - 0x1'0000u) | object;
+    return static_cast<std::uint16_t>(was);
+  }
   constexpr void set_objects(std::uint16_t first_free, std::uint16_t in_use) noexcept {
     c_ = first_free | std::uint32_t{in_use} << 16;
   }

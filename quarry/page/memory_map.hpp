@@ -47,8 +47,10 @@ Result<Pfn> head_of(const Map& map, Pfn page) noexcept {
     const auto* const head = map.find(start);
     if (head == nullptr) return Error::not_found;
     if (head->state() == State::nothing) continue;
-    if (head->order().raw() < raw) return Error::not_found;  // a block that ends before `page`
-    return start;
+    // Of a slab any frame is found, but the head's number follows from its order.
+    const Pfn first{align_down(start.raw, head->order().pages().raw)};
+    if ((page - first) >= head->order().pages()) return Error::not_found;  // a block that ends before `page`
+    return first;
   }
   return Error::not_found;
 }

@@ -22,7 +22,7 @@ constexpr bool has(Feature set, Feature bit) noexcept {
   return (static_cast<unsigned>(set) & static_cast<unsigned>(bit)) != 0;
 }
 
-// Turns frames into memory we may touch. Null means "not mapped", never UB.
+// Turns frames into memory we may touch, aligned to a page. Null means "not mapped", never UB.
 template <class P>
 concept DirectMap = requires(P& p, PfnRange pages) {
   { p.map(pages) } noexcept -> std::same_as<std::byte*>;

@@ -6,7 +6,7 @@
 namespace quarry::slab {
 
 // The only owner of one T. Move it, or let go of it.
-template <class T, PageSource P>
+template <class T, PageSource P, Hardening H = kPlain>
 class ObjectPtr {
  public:
   ObjectPtr() noexcept = default;
@@ -44,26 +44,26 @@ class ObjectPtr {
   }
 
  private:
-  template <class U, PageSource Q>
+  template <class U, PageSource Q, Hardening R>
   friend class Cache;
-  ObjectPtr(T* object, KmemCache<P>& cache) noexcept : object_{object}, cache_{&cache} {}
+  ObjectPtr(T* object, KmemCache<P, H>& cache) noexcept : object_{object}, cache_{&cache} {}
 
   T* object_ = nullptr;
-  KmemCache<P>* cache_ = nullptr;
+  KmemCache<P, H>* cache_ = nullptr;
 };
 
 // Ts from slabs. The handle may be copied; destroy() ends them all.
-template <class T, PageSource P>
+template <class T, PageSource P, Hardening H = kPlain>
 class Cache {
   static_assert(std::is_nothrow_destructible_v<T>);
 
  public:
-  using Pointer = ObjectPtr<T, P>;
+  using Pointer = ObjectPtr<T, P, H>;
 
   // Errors    those of SlabAllocator::create().
-  static Result<Cache> create(SlabAllocator<P>& slabs, TextView name,
+  static Result<Cache> create(SlabAllocator<P, H>& slabs, TextView name,
                               LineAlign line_align = LineAlign::no) noexcept {
-    const Result<KmemCache<P>*> made =
+    const Result<KmemCache<P, H>*> made =
         slabs.create({.name = name, .size = sizeof(T), .align = alignof(T), .line_align = line_align});
     if (!made) return made.error();
     return Cache{slabs, *made.value()};
@@ -94,13 +94,13 @@ class Cache {
 
   // Errors    those of SlabAllocator::destroy(); while objects are left the cache lives on.
   Result<Leaks> destroy() noexcept { return slabs_->destroy(*cache_); }
-  KmemCache<P>& untyped() noexcept { return *cache_; }
+  KmemCache<P, H>& untyped() noexcept { return *cache_; }
 
  private:
-  Cache(SlabAllocator<P>& slabs, KmemCache<P>& cache) noexcept : slabs_{&slabs}, cache_{&cache} {}
+  Cache(SlabAllocator<P, H>& slabs, KmemCache<P, H>& cache) noexcept : slabs_{&slabs}, cache_{&cache} {}
 
-  SlabAllocator<P>* slabs_;
-  KmemCache<P>* cache_;
+  SlabAllocator<P, H>* slabs_;
+  KmemCache<P, H>* cache_;
 };
 
 }  // namespace quarry::slab

@@ -3,62 +3,61 @@
 //   slab   | object 0 | object 1 | object 2 | object 3 |       first free: 2
 //                      next: none            next: 1           3 -> 1 -> none
 //
-// A link is four bytes inside the free object (or behind it, see LinkPlace): the number of the next free one,
-// and a seal over both numbers. A live object almost never carries a valid seal, a free one always does:
-// so a double free is suspected in O(1), proved by one walk, and a write to a free object is seen.
+// A link is four bytes inside the free object (or behind it, see LinkPlace): the number of the next free one. Where links are
+// hidden it is mixed with a secret and with its own address, so that it says nothing to who reads it, and whoever writes one
+// most likely names an object that does not exist.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 
-#include "quarry/slab/geometry.hpp"
+#include "quarry/slab/hardening.hpp"
 
 namespace quarry::slab {
 
 inline constexpr std::uint16_t kNoObject = 0xffff;
 
-// Where the slots of a slab are, and how its links are sealed.
+// Spreads every bit of `word` over all of them.
+constexpr std::uint64_t mix(std::uint64_t word) noexcept {
+  word = (word ^ word >> 32) * 0x9e37'79b9'7f4a'7c15;
+  word = (word ^ word >> 29) * 0xbf58'476d'1ce4'e5b9;
+  return word ^ word >> 32;
+}
+
+// Where the slots of a slab are.
+template <Hardening H>
 class Slots {
  public:
-  Slots(std::byte* begin, const Packing& packing, std::uint16_t salt) noexcept
-      : begin_{begin}, size_{packing.size}, link_{packing.link_offset}, salt_{salt} {}
+  Slots(std::byte* begin, const Packing& packing, std::uint64_t secret) noexcept
+      : begin_{begin}, size_{packing.size}, link_{packing.link_offset}, secret_{secret} {}
 
-  std::byte* object(std::uint16_t index) const noexcept { return begin_ + std::size_t{index} * size_; }
+  std::byte* slot(std::uint32_t index) const noexcept { return begin_ + std::size_t{index} * size_; }
 
-  // The next free object after `index`, or kNoObject; nothing when the link's seal is broken.
-  struct Next {
-    std::uint16_t index;
-    bool intact;
-  };
-  Next next_of(std::uint16_t index) const noexcept {
-    const std::uint32_t word = read(index);
-    const auto next = static_cast<std::uint16_t>(word);
-    return {next, (word >> 16) == seal(index, next)};
+  // The free slot after `index`, kNoObject at the end. More than there are slots: somebody wrote there.
+  std::uint32_t next_of(std::uint32_t index) const noexcept {
+    std::uint32_t word = 0;
+    __builtin_memcpy(&word, slot(index) + link_, sizeof word);
+    return word ^ mask(slot(index));
   }
-  void set_next(std::uint16_t index, std::uint16_t next) const noexcept {
-    write(index, next | std::uint32_t{seal(index, next)} << 16);
+  void set_next(std::uint32_t index, std::uint32_t next) const noexcept { link(slot(index), next); }
+  void link(std::byte* slot, std::uint32_t next) const noexcept {
+    const std::uint32_t word = next ^ mask(slot);
+    __builtin_memcpy(slot + link_, &word, sizeof word);
   }
-  // An object that is handed out carries no seal: a second free of it would look at its own content.
-  void break_seal(std::uint16_t index) const noexcept { write(index, 0); }
 
  private:
-  // Never 0 for a link of 0: what break_seal leaves is no seal. The top bit is always set.
-  std::uint16_t seal(std::uint16_t index, std::uint16_t next) const noexcept {
-    return static_cast<std::uint16_t>((salt_ ^ (index * 0x9e37u) ^ (next * 0x79b9u)) | 0x8000u);
-  }
-  std::uint32_t read(std::uint16_t index) const noexcept {
-    std::uint32_t word = 0;
-    __builtin_memcpy(&word, object(index) + link_, sizeof word);
-    return word;
-  }
-  void write(std::uint16_t index, std::uint32_t word) const noexcept {
-    __builtin_memcpy(object(index) + link_, &word, sizeof word);
+  std::uint32_t mask([[maybe_unused]] const std::byte* slot) const noexcept {
+    if constexpr (H.hidden_links)
+      return static_cast<std::uint32_t>(mix(std::bit_cast<std::uintptr_t>(slot) ^ secret_));
+    else
+      return 0;
   }
 
   std::byte* begin_;
   std::uint32_t size_;
   std::uint32_t link_;
-  std::uint16_t salt_;
+  std::uint64_t secret_;
 };
 
 // Answers "which object starts at this offset" without a division: the slot size's reciprocal, times the offset.

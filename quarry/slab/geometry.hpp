@@ -38,7 +38,8 @@ enum class Debug : std::uint8_t {
   poison = 2,
   store_user = 4,
   kmalloc = 8,
-  sanity = 16
+  sanity = 16,
+  state = 32  // not Linux's: a word behind the object that says whether it is free
 };
 constexpr Debug operator|(Debug a, Debug b) noexcept {
   return static_cast<Debug>(static_cast<unsigned>(a) | static_cast<unsigned>(b));
@@ -65,7 +66,11 @@ struct Packing {
   std::uint32_t object_size = 0;    // bytes, as asked for
   std::uint32_t size = 0;           // bytes of a slot; Linux's slab_size
   std::uint32_t align = 0;          // bytes
-  std::uint32_t link_offset = 0;    // bytes from the slot's begin; a multiple of four
+  std::uint32_t object_offset = 0;  // bytes from the slot's begin, here and below
+  std::uint32_t right_zone = 0;     // bytes behind the object that stay as they are
+  std::uint32_t state_offset = 0;   // 0: there is none
+  std::uint32_t link_offset = 0;    // a multiple of four
+  std::uint32_t track_offset = 0;   // 0: there are none
   Order order{0};                   // of a slab, unless memory is short
   Order small_order{0};             // of a slab when it is: the least that holds one object
   std::uint16_t objects = 0;        // in a slab of `order`
@@ -144,23 +149,38 @@ constexpr unsigned first_tight_order(std::uint32_t size, std::uint32_t objects, 
   return highest + 1;
 }
 
-// The bytes that debugging adds behind an object and, with red zones, in front of it.
-constexpr std::uint32_t slot_bytes(const ObjectSpec& spec, std::uint32_t align,
-                                   const PackingRules& rules) noexcept {
-  // A track: where from, the stack's handle, cpu and pid, when. Two of them: allocation and free.
-  const std::uint32_t track = 2 * rules.word + 3 * 4 + (rules.word == 8 ? 4 : 0);
+// A track: where from, the stack's handle, cpu and pid, when. Two of them: allocation and free.
+constexpr std::uint32_t track_bytes(const PackingRules& rules) noexcept {
+  return 2 * rules.word + 3 * 4 + (rules.word == 8 ? 4 : 0);
+}
+
+// Where the parts of a slot are, and its size: what debugging adds lies behind an object and, with red zones, in front of it.
+constexpr void lay_out_slot(Packing& p, const ObjectSpec& spec, const PackingRules& rules) noexcept {
   std::uint32_t size = round_up(spec.size, rules.word);
   const bool zones = has(spec.debug, Debug::red_zone);
   if (zones && size == spec.size) size += rules.word;
+  if (zones) p.right_zone = size - spec.size;
+  if (has(spec.debug, Debug::state)) {
+    p.state_offset = size;
+    size += rules.word;
+  }
   const bool behind =
       spec.link == LinkPlace::behind || has(spec.debug, Debug::poison) || (zones && spec.size < rules.word);
+  p.link_offset = behind ? size : (spec.size >> 1) & ~(rules.word - 1);
   if (behind) size += rules.word;
   if (has(spec.debug, Debug::store_user)) {
-    size += 2 * track;
+    p.track_offset = size;
+    size += 2 * track_bytes(rules);
     if (has(spec.debug, Debug::kmalloc)) size += 4;
   }
-  if (zones) size += rules.word + round_up(rules.word, align);
-  return round_up(size, align);
+  if (zones) {
+    p.object_offset = round_up(rules.word, p.align);
+    size += rules.word + p.object_offset;
+    if (p.state_offset != 0) p.state_offset += p.object_offset;
+    p.link_offset += p.object_offset;
+    if (p.track_offset != 0) p.track_offset += p.object_offset;
+  }
+  p.size = round_up(size, p.align);
 }
 
 }  // namespace detail
@@ -227,7 +247,7 @@ constexpr Result<Packing> packing_of(const ObjectSpec& spec, const PackingRules&
   Packing p;
   p.object_size = spec.size;
   p.align = alignment_of(spec.size, spec.align, spec.line_align, rules);
-  p.size = detail::slot_bytes(spec, p.align, rules);
+  detail::lay_out_slot(p, spec, rules);
   const auto order = slab_order(p.size, rules);
   if (!order) return order.error();
   p.order = order.value();
@@ -235,8 +255,6 @@ constexpr Result<Packing> packing_of(const ObjectSpec& spec, const PackingRules&
   p.small_order = Order{detail::smaller(detail::larger(least, rules.min_order), p.order.raw())};
   p.objects = objects_in(p.order, p.size, rules);
   p.small_objects = objects_in(p.small_order, p.size, rules);
-  p.link_offset = spec.link == LinkPlace::behind ? detail::round_up(spec.size, rules.word)
-                                                 : (spec.size >> 1) & ~(rules.word - 1);
   p.min_partial = min_partial_of(p.size);
   p.cpu_partial = cpu_partial_of(p.size, spec.debug, rules);
   return p;

@@ -110,18 +110,34 @@ TEST(every_size_keeps_the_laws_of_a_packing) {
   }
 }
 
-TEST(a_link_is_intact_from_the_free_to_the_allocation_and_no_longer) {
+TEST(hidden_links_say_nothing_and_are_bound_to_their_place) {
+  constexpr Hardening hidden{.hidden_links = true};
   std::byte memory[4 * 64] = {};
-  const Slots slots{memory, of(64), 0x1234};
-  expect(!slots.next_of(0).intact);
+  const Slots<kPlain> plain{memory, of(64), 0x1234};
+  plain.set_next(0, 3);
+  expect(memory[of(64).link_offset] == std::byte{3});
+  const Slots<hidden> slots{memory, of(64), 0x1234};
   slots.set_next(0, 3);
   slots.set_next(3, kNoObject);
-  expect(slots.next_of(0).intact && slots.next_of(0).index == 3);
-  expect(slots.next_of(3).intact && slots.next_of(3).index == kNoObject);
-  slots.break_seal(0);
-  expect(!slots.next_of(0).intact);
-  __builtin_memcpy(slots.object(1), slots.object(3), 64);  // a link is bound to its place
-  expect(!slots.next_of(1).intact);
+  expect_equal(slots.next_of(0), 3);
+  expect_equal(slots.next_of(3), kNoObject);
+  expect(memory[of(64).link_offset] != std::byte{3});
+  __builtin_memcpy(slots.slot(1), slots.slot(0), 64);
+  expect(slots.next_of(1) != 3);
+  const Slots<hidden> others{memory, of(64), 0x1235};  // another secret
+  expect(others.next_of(0) != 3);
+}
+
+TEST(a_hardened_slot_has_room_for_what_watches_over_it) {
+  const Packing p = packing_of({.size = 64, .debug = kHardened.layout()}, kOneCpu).value();
+  expect_equal(p.object_offset, 8);
+  expect_equal(p.right_zone, 8);
+  expect_equal(p.state_offset, 8 + 64 + 8);
+  expect_equal(p.link_offset, p.state_offset + 8);
+  expect_equal(p.track_offset, p.link_offset + 8);
+  expect(p.track_offset + 2 * sizeof(Track) <= p.size);
+  expect_equal(packing_of({.size = 61, .debug = Debug::red_zone}, kOneCpu).value().right_zone, 3);
+  expect_equal(packing_of({.size = 64, .debug = kPlain.layout()}, kOneCpu).value().size, 64);
 }
 
 TEST(a_divider_knows_where_objects_start_and_nothing_else) {

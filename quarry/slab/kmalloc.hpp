@@ -14,13 +14,14 @@ inline void* zero_size_pointer() noexcept { return std::bit_cast<void*>(std::uin
 // Whether there are size classes of the DMA zone's pages (CONFIG_ZONE_DMA).
 enum class DmaCaches : std::uint8_t { none, all };
 
-template <PageSource P>
+template <PageSource P, Hardening H = kPlain>
 class Kmalloc {
  public:
-  using Cache = KmemCache<P>;
+  using Slabs = SlabAllocator<P, H>;
+  using Cache = KmemCache<P, H>;
 
   // `slabs` must be booted and outlive it.
-  explicit Kmalloc(SlabAllocator<P>& slabs) noexcept : slabs_{&slabs} {}
+  explicit Kmalloc(SlabAllocator<P, H>& slabs) noexcept : slabs_{&slabs} {}
   Kmalloc(const Kmalloc&) = delete;
   Kmalloc& operator=(const Kmalloc&) = delete;
 
@@ -39,7 +40,13 @@ class Kmalloc {
   // Returns   zero_size_pointer() for 0 bytes.
   // Errors    no_memory: as KmemCache::alloc(). bad_argument: larger than the largest block, or memory of a kind
   //           that the machine has no caches for.
-  Result<void*> kmalloc(std::uint64_t size, const Where& where = {}, Memory memory = Memory::normal) noexcept;
+  // Cost      as KmemCache::alloc(), and a look into a table for sizes up to 1 KiB.
+  [[gnu::always_inline]] Result<void*> kmalloc(std::uint64_t size, const Where& where = {},
+                                               Memory memory = Memory::normal) noexcept {
+    if (size - 1 < kSmall && memory == Memory::normal) [[likely]]
+      return small_[(size - 1) >> kSmallShift]->alloc(where);
+    return kmalloc_slowly(size, pack(where), memory);
+  }
   // The same, every byte that ksize() counts zero.
   Result<void*> kzalloc(std::uint64_t size, const Where& where = {}, Memory memory = Memory::normal) noexcept;
 
@@ -47,7 +54,20 @@ class Kmalloc {
   //
   // Errors    wrong_owner: freed already. bad_argument: not where the memory starts. not_found: not from kmalloc
   //           or a cache. out_of_range: no memory there. Nothing changed.
-  Result<Done> kfree(void* memory) noexcept;
+  // Without hardening, memory of a cache is looked at as KmemCache::free() says.
+  // Cost      the page's descriptor, and KmemCache::free().
+  [[gnu::always_inline]] Result<Done> kfree(void* memory) noexcept {
+    if constexpr (!H.any_per_object()) {
+      if (const page::Descriptor* const page = ram_.descriptor_of(memory)) [[likely]] {
+        const page::Descriptor::Tag tag = page->tag();
+        if (tag.is_slab_below(kOwnIds) && by_id_[tag.cache_of_slab()]->keep_here(memory)) [[likely]]
+          return Done{};
+      }
+    }
+    return kfree_slowly(memory);
+  }
+  // The same, of what may be anything: KmemCache::free_checked(). No guard is held.
+  Result<Done> kfree_checked(void* memory) noexcept;
 
   // The bytes that may be used, which may be more than were asked for; 0 for null and zero_size_pointer().
   //
@@ -76,21 +96,46 @@ class Kmalloc {
   }
   // The first frame of the large block at `memory`.
   Result<Pfn> large_at(const void* memory) noexcept;
+  bool is_own(const Cache* cache) const noexcept {
+    for (const auto& kind : caches_)
+      for (const Cache* const own : kind)
+        if (own != nullptr && own == cache) return true;
+    return false;
+  }
+  void learn_ids() noexcept {
+    for (std::uint32_t id = 0; id < kOwnIds; ++id) {
+      Cache* const cache = slabs_->by_id(id);
+      by_id_[id] = is_own(cache) ? cache : slabs_->first();
+    }
+  }
   // Adds, or takes away what wraps.
   void count_large(std::uint64_t blocks, std::uint64_t pages) noexcept {
     const port::CoreHold<typename P::Cores> hold{slabs_->pages().cores(), lock_};
     large_blocks_ += blocks, large_pages_ += pages;
   }
+  [[gnu::noinline]] Result<void*> kmalloc_slowly(std::uint64_t size, std::uint64_t where,
+                                                 Memory memory) noexcept;
+  [[gnu::noinline]] Result<Done> kfree_slowly(void* memory) noexcept;
+  Result<Done> free_large(void* memory) noexcept;
   Result<void*> take_large(std::uint64_t size, const Where& where, Memory memory) noexcept;
 
-  SlabAllocator<P>* slabs_;
+  static constexpr std::uint64_t kSmall = 1024;  // bytes, up to which a table knows the cache
+  static constexpr unsigned kSmallShift = 3;
+
+  SlabAllocator<P, H>* slabs_;
+  // What kfree() looks at before anything else: where most pages are, and the caches of low numbers, which are kmalloc's own if
+  // it was booted early. A number without a cache has one that takes nothing in.
+  decltype(std::declval<P&>().direct_ram()) ram_{};
+  static constexpr std::uint32_t kOwnIds = 64;
+  Cache* by_id_[kOwnIds] = {};
+  Cache* small_[kSmall >> kSmallShift] = {};
   Cache* caches_[kMemories][kSizeClasses] = {};
   [[no_unique_address]] typename P::Cores::Lock lock_;  // for who changes these two
   Shared<std::uint64_t> large_blocks_, large_pages_;
 };
 
-template <PageSource P>
-Result<Done> Kmalloc<P>::boot(DmaCaches dma) noexcept {
+template <PageSource P, Hardening H>
+Result<Done> Kmalloc<P, H>::boot(DmaCaches dma) noexcept {
   const PackingRules& rules = slabs_->rules();
   for (const Memory memory : {Memory::normal, Memory::reclaimable, Memory::dma}) {
     if (memory == Memory::dma && dma == DmaCaches::none) continue;
@@ -100,7 +145,8 @@ Result<Done> Kmalloc<P>::boot(DmaCaches dma) noexcept {
       const Result<Cache*> cache = slabs_->create({.name = class_name(memory, index),
                                                    .size = size,
                                                    .align = kmalloc_alignment(size, rules),
-                                                   .memory = memory});
+                                                   .memory = memory,
+                                                   .merging = Merging::never});
       if (!cache) {
         check(shut_down() == 0, "a fresh cache holds objects");
         return cache.error();
@@ -108,11 +154,14 @@ Result<Done> Kmalloc<P>::boot(DmaCaches dma) noexcept {
       caches_[static_cast<unsigned>(memory)][index] = cache.value();
     }
   }
+  ram_ = slabs_->pages().direct_ram();
+  learn_ids();
+  for (std::uint64_t i = 0; i < kSmall >> kSmallShift; ++i) small_[i] = cache_for((i + 1) << kSmallShift);
   return Done{};
 }
 
-template <PageSource P>
-std::uint64_t Kmalloc<P>::shut_down() noexcept {
+template <PageSource P, Hardening H>
+std::uint64_t Kmalloc<P, H>::shut_down() noexcept {
   std::uint64_t left = large_blocks_;
   for (auto& kind : caches_) {
     for (Cache*& cache : kind) {
@@ -122,17 +171,20 @@ std::uint64_t Kmalloc<P>::shut_down() noexcept {
       if (leaked == 0) cache = nullptr;
     }
   }
+  learn_ids();
   return left;
 }
 
-template <PageSource P>
-auto Kmalloc<P>::cache_for(std::uint64_t size, Memory memory) const noexcept -> Cache* {
+template <PageSource P, Hardening H>
+auto Kmalloc<P, H>::cache_for(std::uint64_t size, Memory memory) const noexcept -> Cache* {
   const std::optional<unsigned> index = class_of(size, slabs_->rules());
   return index ? caches_[static_cast<unsigned>(memory)][*index] : nullptr;
 }
 
-template <PageSource P>
-Result<void*> Kmalloc<P>::kmalloc(std::uint64_t size, const Where& where, Memory memory) noexcept {
+template <PageSource P, Hardening H>
+Result<void*> Kmalloc<P, H>::kmalloc_slowly(std::uint64_t size, std::uint64_t packed,
+                                            Memory memory) noexcept {
+  const Where where = unpack_where(packed);
   if (size == 0) return zero_size_pointer();
   if (size > class_size(highest_class(slabs_->rules()))) return take_large(size, where, memory);
   Cache* const cache = cache_for(size, memory);
@@ -140,13 +192,16 @@ Result<void*> Kmalloc<P>::kmalloc(std::uint64_t size, const Where& where, Memory
   return cache->alloc(where);
 }
 
-template <PageSource P>
-Result<void*> Kmalloc<P>::take_large(std::uint64_t size, const Where& where, Memory memory) noexcept {
+template <PageSource P, Hardening H>
+Result<void*> Kmalloc<P, H>::take_large(std::uint64_t size, const Where& where, Memory memory) noexcept {
   P& pages = slabs_->pages();
   const unsigned raw = order_for(size, slabs_->rules().page_shift);
   if (raw > P::kGeometry.max_order().raw()) return Error::bad_argument;
   const Order order{raw};
-  buddy::Request request{.placement = where.placement, .urgency = where.urgency, .node = where.node};
+  buddy::Request request{.placement = where.placement,
+                         .urgency = where.urgency,
+                         .effort = where.effort,
+                         .node = where.node == kHere ? pages.home_of(pages.cores().this_core()) : where.node};
   if (memory == Memory::dma) request.highest = zones::ZoneType::dma;
   if (memory == Memory::reclaimable) request.type = page::MigrateType::reclaimable;
   const Result<Pfn> block = pages.alloc_pages(order, request);
@@ -156,27 +211,27 @@ Result<void*> Kmalloc<P>::take_large(std::uint64_t size, const Where& where, Mem
     check(static_cast<bool>(pages.free_pages(block.value(), order)), "a fresh block was not taken back");
     return Error::out_of_range;
   }
-  pages.find(block.value())->set_owner_word(kLargeMark);
+  known(pages, block.value()).set_owner_word(kLargeMark);
   count_large(1, order.pages().raw);
   return static_cast<void*>(begin);
 }
 
-template <PageSource P>
-Result<void*> Kmalloc<P>::kzalloc(std::uint64_t size, const Where& where, Memory memory) noexcept {
+template <PageSource P, Hardening H>
+Result<void*> Kmalloc<P, H>::kzalloc(std::uint64_t size, const Where& where, Memory memory) noexcept {
   const Result<void*> fresh = kmalloc(size, where, memory);
   if (fresh && size != 0)
     __builtin_memset(fresh.value(), 0, static_cast<std::size_t>(ksize(fresh.value()).value()));
   return fresh;
 }
 
-template <PageSource P>
-Result<Pfn> Kmalloc<P>::large_at(const void* memory) noexcept {
+template <PageSource P, Hardening H>
+Result<Pfn> Kmalloc<P, H>::large_at(const void* memory) noexcept {
   P& pages = slabs_->pages();
   const Result<Pfn> frame = pages.pfn_of(memory);
   if (!frame) return frame.error();
   const Result<Pfn> head = head_of(pages, frame.value());
   if (!head) return Error::not_found;
-  const page::Descriptor& descriptor = *pages.find(head.value());
+  const page::Descriptor& descriptor = known(pages, head.value());
   if (descriptor.state() != page::State::allocated || descriptor.owner_word() != kLargeMark)
     return Error::not_found;
   const PfnRange block{head.value(), head.value() + descriptor.order().pages()};
@@ -184,41 +239,48 @@ Result<Pfn> Kmalloc<P>::large_at(const void* memory) noexcept {
   return head;
 }
 
-template <PageSource P>
-Result<std::uint64_t> Kmalloc<P>::ksize(const void* memory) noexcept {
+template <PageSource P, Hardening H>
+Result<std::uint64_t> Kmalloc<P, H>::ksize(const void* memory) noexcept {
   if (is_nothing(memory)) return std::uint64_t{0};
   const Result<Cache*> cache = slabs_->cache_of(memory);
-  if (cache) {
-    const ObjectState state = cache.value()->state_of(memory);
-    if (state == ObjectState::misaligned) return Error::bad_argument;
-    if (state == ObjectState::free) return Error::wrong_owner;
-    return std::uint64_t{cache.value()->packing().object_size};
-  }
+  if (cache) return cache.value()->usable_size(memory);
   if (cache.error() != Error::not_found) return cache.error();
   const Result<Pfn> block = large_at(memory);
   if (!block) return block.error();
   return slabs_->pages().find(block.value())->order().pages().raw << slabs_->rules().page_shift;
 }
 
-template <PageSource P>
-Result<Done> Kmalloc<P>::kfree(void* memory) noexcept {
+template <PageSource P, Hardening H>
+Result<Done> Kmalloc<P, H>::kfree_slowly(void* memory) noexcept {
   if (is_nothing(memory)) return Done{};
   const Result<Cache*> cache = slabs_->cache_of(memory);
   if (cache) return cache.value()->free(memory);
   if (cache.error() != Error::not_found) return cache.error();
+  return free_large(memory);
+}
+
+template <PageSource P, Hardening H>
+Result<Done> Kmalloc<P, H>::kfree_checked(void* memory) noexcept {
+  if (is_nothing(memory)) return Done{};
+  const Result<Cache*> cache = slabs_->cache_of(memory);
+  return cache ? cache.value()->free_checked(memory) : kfree_slowly(memory);
+}
+
+template <PageSource P, Hardening H>
+Result<Done> Kmalloc<P, H>::free_large(void* memory) noexcept {
   const Result<Pfn> block = large_at(memory);
   if (!block) return block.error();
   P& pages = slabs_->pages();
-  const Order order = pages.find(block.value())->order();
+  const Order order = known(pages, block.value()).order();
   const Result<Done> freed = pages.free_pages(block.value(), order);
   if (!freed) return freed;
   count_large(std::uint64_t{0} - 1, 0 - order.pages().raw);
   return Done{};
 }
 
-template <PageSource P>
-Result<void*> Kmalloc<P>::krealloc(void* memory, std::uint64_t size, const Where& where,
-                                   Memory kind) noexcept {
+template <PageSource P, Hardening H>
+Result<void*> Kmalloc<P, H>::krealloc(void* memory, std::uint64_t size, const Where& where,
+                                      Memory kind) noexcept {
   if (size == 0) {
     const Result<Done> freed = kfree(memory);
     if (!freed) return freed.error();

@@ -1,6 +1,6 @@
 // quarry/slab/node_lists.hpp: what one cache keeps on one node (Linux's kmem_cache_node).
 //
-//   NodeLists   |front: stretch 2| counts |      front is where objects come from and where slabs are added
+//   NodeLists   |lock| front: stretch 2| counts | arrays |      front is where objects come from and where slabs are added
 //                     |next
 //                     v
 //   Stretch     |stretch 0| --> |stretch 5|      only those in which the node had slabs; most nodes have one
@@ -9,17 +9,24 @@
 // to be in front, contents change places and no record moves, so the allocation's fast path looks at one place.
 #pragma once
 
+#include "quarry/slab/object_array.hpp"
 #include "quarry/slab/stretch.hpp"
 
 namespace quarry::slab {
 
-// Laws: no two stretches with slabs have the same index; partial is the sum of the lists' lengths;
+// Laws: no two stretches with slabs have the same index; partial is the sum of the partial lists' lengths;
 // in_use <= objects.
+template <Lock L>
 struct NodeLists {
+  [[no_unique_address]] L lock;  // guards all of this, and the free objects, counts and links of the slabs
   Stretch front{};
-  std::uint64_t partial = 0;  // slabs on the lists
-  std::uint64_t objects = 0;  // slots in all slabs, the full ones too
-  std::uint64_t in_use = 0;
+  std::uint64_t partial = 0;           // slabs with a free object
+  std::uint64_t objects = 0;           // slots in all slabs, the full ones too
+  std::uint64_t in_use = 0;            // of those, the ones that rest in arrays too
+  ObjectArray* full_arrays = nullptr;  // full of objects, each as the others
+  ObjectArray* empty_arrays = nullptr;
+  std::uint32_t full_count = 0, empty_count = 0;
+  std::uint32_t most_full = 0;  // arrays that wait here
 
   // The first stretch that counts slabs where `slab` is; null if none does.
   const Stretch* find(Pfn slab) const noexcept {
@@ -76,34 +83,69 @@ struct NodeLists {
   template <PageSource P>
   void push_first(P& pages, Pfn slab) noexcept {
     Stretch& stretch = stretch_of(slab);
-    stretch.insert(pages, slab, page::Link::none, stretch.first);
+    stretch.insert(pages, stretch.partial(), slab, page::Link::none, stretch.first);
     ++partial;
   }
   template <PageSource P>
   void push_last(P& pages, Pfn slab) noexcept {
     Stretch& stretch = stretch_of(slab);
-    stretch.insert(pages, slab, stretch.last, page::Link::none);
+    stretch.insert(pages, stretch.partial(), slab, stretch.last, page::Link::none);
     ++partial;
   }
   template <PageSource P>
   void unlink(P& pages, Pfn slab) noexcept {
-    stretch_of(slab).unlink(pages, slab);
+    Stretch& stretch = stretch_of(slab);
+    stretch.unlink(pages, stretch.partial(), slab);
     --partial;
   }
-  // Calls visit(slab, head) for each slab on the lists, which may take that slab away.
+  template <PageSource P>
+  void push_full(P& pages, Pfn slab) noexcept {
+    Stretch& stretch = stretch_of(slab);
+    stretch.insert(pages, stretch.full(), slab, page::Link::none, stretch.first_full);
+  }
+  template <PageSource P>
+  void unlink_full(P& pages, Pfn slab) noexcept {
+    Stretch& stretch = stretch_of(slab);
+    stretch.unlink(pages, stretch.full(), slab);
+  }
+  // Calls visit(slab, head) for each slab with a free object, or for each that is full. It may take that slab away.
   template <PageSource P, class Visit>
   void for_each_partial(P& pages, Visit&& visit) noexcept {
-    for (const Stretch* stretch = &front; stretch != nullptr; stretch = stretch->next) {
-      for (page::Link link = stretch->first; link != page::Link::none;) {
-        const Pfn slab = stretch->slab_at(link);
-        page::Descriptor& head = *pages.find(slab);
-        link = head.next();
-        visit(slab, head);
-      }
-    }
+    for (const Stretch* stretch = &front; stretch != nullptr; stretch = stretch->next)
+      walk(pages, *stretch, stretch->first, visit);
+  }
+  template <PageSource P, class Visit>
+  void for_each_full(P& pages, Visit&& visit) noexcept {
+    for (const Stretch* stretch = &front; stretch != nullptr; stretch = stretch->next)
+      walk(pages, *stretch, stretch->first_full, visit);
   }
 
+  // Whole arrays, taken and put.
+  ObjectArray* take_full() noexcept { return take_array(full_arrays, full_count); }
+  ObjectArray* take_empty() noexcept { return take_array(empty_arrays, empty_count); }
+  void put_full(ObjectArray& array) noexcept { put_array(full_arrays, full_count, array); }
+  void put_empty(ObjectArray& array) noexcept { put_array(empty_arrays, empty_count, array); }
+
  private:
+  static ObjectArray* take_array(ObjectArray*& first, std::uint32_t& count) noexcept {
+    ObjectArray* const taken = first;
+    if (taken != nullptr) first = taken->next, --count;
+    return taken;
+  }
+  static void put_array(ObjectArray*& first, std::uint32_t& count, ObjectArray& array) noexcept {
+    array.next = first;
+    first = &array;
+    ++count;
+  }
+  template <PageSource P, class Visit>
+  static void walk(P& pages, const Stretch& stretch, page::Link link, Visit&& visit) noexcept {
+    while (link != page::Link::none) {
+      const Pfn slab = stretch.slab_at(link);
+      page::Descriptor& head = known(pages, slab);
+      link = head.next();
+      visit(slab, head);
+    }
+  }
   Stretch& stretch_of(Pfn slab) noexcept {
     Stretch* const found = find(slab);
     check(found != nullptr, "a slab in a stretch without slabs");
@@ -126,6 +168,6 @@ struct NodeLists {
     stretch.next = behind;
   }
 };
-static_assert(sizeof(Stretch) <= sizeof(NodeLists));  // one cache for both
+static_assert(sizeof(Stretch) <= sizeof(NodeLists<NoLock>));  // one cache for both
 
 }  // namespace quarry::slab

@@ -5,16 +5,16 @@
 
 namespace quarry::slab {
 
-template <PageSource P>
-Result<Done> SlabAllocator<P>::add_chunk(unsigned chunk) noexcept {
+template <PageSource P, Hardening H>
+Result<Done> SlabAllocator<P, H>::add_chunk(unsigned chunk) noexcept {
   if (chunks_[chunk] != nullptr) return Done{};
-  for (const zones::Node& node : pages_->nodes()) {
+  for (const zones::Node& node : pages().nodes()) {
     if (node.present.raw == 0) continue;
-    const Result<Pfn> page = pages_->alloc_pages(Order{0}, {.node = node.id});
+    const Result<Pfn> page = pages().alloc_pages(Order{0}, {.node = node.id});
     if (!page) return page.error();
-    std::byte* const memory = pages_->map(PfnRange{page.value(), page.value() + PageCount{1}});
+    std::byte* const memory = pages().map(PfnRange{page.value(), page.value() + PageCount{1}});
     if (memory == nullptr) {
-      check(static_cast<bool>(pages_->free_pages(page.value(), Order{0})), "a fresh page was not taken back");
+      check(static_cast<bool>(pages().free_pages(page.value(), Order{0})), "a fresh page was not taken back");
       return Error::out_of_range;
     }
     chunks_[chunk] = reinterpret_cast<Cache**>(memory);
@@ -25,8 +25,8 @@ Result<Done> SlabAllocator<P>::add_chunk(unsigned chunk) noexcept {
 }
 
 // The lowest number that no cache has.
-template <PageSource P>
-Result<unsigned> SlabAllocator<P>::free_id() noexcept {
+template <PageSource P, Hardening H>
+Result<unsigned> SlabAllocator<P, H>::free_id() noexcept {
   for (unsigned id = 0; id < kMaxCaches; ++id) {
     const Result<Done> chunk = add_chunk(id >> kChunkShift);
     if (!chunk) return chunk.error();
@@ -36,32 +36,36 @@ Result<unsigned> SlabAllocator<P>::free_id() noexcept {
 }
 
 // A constructor's objects must stay as it made them while they are free.
-template <PageSource P>
-Result<Packing> SlabAllocator<P>::packing_for(const CacheSpec& spec) const noexcept {
+template <PageSource P, Hardening H>
+Result<Packing> SlabAllocator<P, H>::packing_for(const CacheSpec& spec) const noexcept {
   const LinkPlace link = spec.constructor != nullptr ? LinkPlace::behind : spec.link;
-  return packing_of({.size = spec.size, .align = spec.align, .line_align = spec.line_align, .link = link},
+  return packing_of({.size = spec.size,
+                     .align = spec.align,
+                     .line_align = spec.line_align,
+                     .link = link,
+                     .debug = H.layout()},
                     rules_);
 }
 
 // Lists for each node with memory that has none, each near its node.
 //
 // Errors    no_memory: those that were made stay; drop_lists() takes them away.
-template <PageSource P>
-Result<Done> SlabAllocator<P>::add_lists(Cache& cache) noexcept {
-  for (const zones::Node& node : pages_->nodes()) {
+template <PageSource P, Hardening H>
+Result<Done> SlabAllocator<P, H>::add_lists(Cache& cache) noexcept {
+  for (const zones::Node& node : pages().nodes()) {
     if (node.present.raw == 0 || cache.lists(node.id) != nullptr) continue;
     const Result<void*> memory = lists_->alloc({.node = node.id});
     if (!memory) return memory.error();
-    cache.table()[static_cast<std::size_t>(node.id)] = ::new (memory.value()) NodeLists{};
+    cache.table()[static_cast<std::size_t>(node.id)] = ::new (memory.value()) typename Cache::Lists{};
   }
   return Done{};
 }
 
 // The lists of a cache without slabs, or of one whose slabs are dealt with elsewhere; not kmem_cache_node's.
-template <PageSource P>
-void SlabAllocator<P>::drop_lists(Cache& cache) noexcept {
+template <PageSource P, Hardening H>
+void SlabAllocator<P, H>::drop_lists(Cache& cache) noexcept {
   for (std::size_t i = 0; i < node_ids_; ++i) {
-    NodeLists* const lists = cache.table()[i];
+    typename Cache::Lists* const lists = cache.table()[i];
     if (lists == nullptr) continue;
     cache.table()[i] = nullptr;
     for (Stretch* stretch = lists->front.next; stretch != nullptr;) {
@@ -73,17 +77,60 @@ void SlabAllocator<P>::drop_lists(Cache& cache) noexcept {
   }
 }
 
-template <PageSource P>
-auto SlabAllocator<P>::create(const CacheSpec& spec) noexcept -> Result<Cache*> {
+template <PageSource P, Hardening H>
+bool SlabAllocator<P, H>::is_own(const Cache& cache) const noexcept {
+  return &cache == caches_ || &cache == lists_ || &cache == common_.arrays[0] || &cache == common_.arrays[1];
+}
+
+// The oldest cache whose slots are as good as those asked for, and waste less than a word.
+template <PageSource P, Hardening H>
+auto SlabAllocator<P, H>::mergeable(const CacheSpec& spec, const Packing& packing) noexcept -> Cache* {
+  if (!config_.merging || H.any_per_object() || spec.merging == Merging::never ||
+      spec.constructor != nullptr || spec.link == LinkPlace::behind)
+    return nullptr;
+  for (Cache* cache = first_; cache != nullptr; cache = cache->next())
+    if (!is_own(*cache) && cache->can_stand_for(spec, packing, rules_.word)) return cache;
+  return nullptr;
+}
+
+template <PageSource P, Hardening H>
+auto SlabAllocator<P, H>::create(const CacheSpec& spec) noexcept -> Result<Cache*> {
   check(is_booted(), "a cache before boot");
   const Result<Packing> packing = packing_for(spec);
   if (!packing) return packing.error();
+  if (Cache* const other = mergeable(spec, packing.value())) {
+    ++other->users_;
+    if (other->packing_.object_size < spec.size)
+      __atomic_store_n(&other->packing_.object_size, spec.size, __ATOMIC_RELAXED);
+    return other;
+  }
+  const Result<Cache*> made = make(spec, packing.value());
+  if (made && config_.cores_keep_objects) set_up_arrays(*made.value());
+  return made;
+}
+
+// From here on cores keep objects of the cache at hand, and nodes some arrays for whoever comes next.
+template <PageSource P, Hardening H>
+void SlabAllocator<P, H>::set_up_arrays(Cache& cache) noexcept {
+  const std::uint64_t bytes = std::uint64_t{room_for_objects(cache.packing_.size)} * cache.packing_.size;
+  for (const zones::Node& node : pages().nodes()) {
+    typename Cache::Lists* const lists = cache.lists(node.id);
+    if (lists == nullptr) continue;
+    const std::uint64_t arrays = divide(waiting_bytes(node.present.raw << rules_.page_shift), bytes);
+    lists->most_full = arrays < 2 ? 2 : static_cast<std::uint32_t>(arrays);
+    if (nodes_with_memory_ == 1) cache.only_ = lists;
+  }
+  cache.keeps_arrays_ = true;
+}
+
+template <PageSource P, Hardening H>
+auto SlabAllocator<P, H>::make(const CacheSpec& spec, const Packing& packing) noexcept -> Result<Cache*> {
   const Result<unsigned> id = free_id();
   if (!id) return id.error();
   const Result<void*> memory = caches_->alloc();
   if (!memory) return memory.error();
   Cache* const cache = ::new (memory.value())
-      Cache{*pages_, spec, packing.value(), static_cast<std::uint16_t>(id.value()), node_ids_, lists_};
+      Cache{common_, spec, packing, static_cast<std::uint16_t>(id.value()), cores_, node_ids_};
   const Result<Done> lists = add_lists(*cache);
   if (!lists) {
     drop_lists(*cache);
@@ -97,40 +144,59 @@ auto SlabAllocator<P>::create(const CacheSpec& spec) noexcept -> Result<Cache*> 
   return cache;
 }
 
-template <PageSource P>
-Result<Leaks> SlabAllocator<P>::destroy(Cache& cache) noexcept {
-  if (&cache == caches_ || &cache == lists_) return Error::bad_argument;
+template <PageSource P, Hardening H>
+Result<Leaks> SlabAllocator<P, H>::destroy(Cache& cache, const LeakHook& leak) noexcept {
+  if (is_own(cache)) return Error::bad_argument;
   check(slot(cache.id()) == &cache, "a cache that is not ours");
+  if (cache.users_ > 1) {
+    --cache.users_;
+    return Leaks{};
+  }
   cache.shrink();
   const CacheStats stats = cache.stats();
-  if (stats.active_objects != 0)
-    return Leaks{.objects = stats.active_objects, .slabs = stats.total_slabs, .first = cache.first_live()};
-  check(stats.total_slabs == 0, "an empty slab that was not given back");
+  if (stats.active_objects != 0) {
+    if (leak.tell != nullptr) cache.for_each_live(leak);
+    return Leaks{.objects = stats.active_objects, .slabs = stats.total_slabs};
+  }
+  unmake(cache);
+  return Leaks{};
+}
+
+// A cache without slabs goes.
+template <PageSource P, Hardening H>
+void SlabAllocator<P, H>::unmake(Cache& cache) noexcept {
+  check(cache.stats().total_slabs == 0, "an empty slab that was not given back");
   Cache* before = first_;
   while (before->next_ != &cache) before = before->next_;
   before->next_ = cache.next_;
   slot(cache.id()) = nullptr;
   drop_lists(cache);
   check(static_cast<bool>(caches_->free(&cache)), "a cache that was not there");
-  return Leaks{};
 }
 
-template <PageSource P>
-auto SlabAllocator<P>::cache_of(const void* object) noexcept -> Result<Cache*> {
-  const Result<Pfn> frame = pages_->pfn_of(object);
+template <PageSource P, Hardening H>
+PageCount SlabAllocator<P, H>::give_back() noexcept {
+  PageCount pages{};
+  // The caches that others' arrays and records come from are the first, and go last.
+  for (const bool own : {false, true})
+    for (Cache* cache = first_; cache != nullptr; cache = cache->next())
+      if (is_own(*cache) == own) pages.raw += cache->shrink() * cache->packing().order.pages().raw;
+  return pages;
+}
+
+template <PageSource P, Hardening H>
+auto SlabAllocator<P, H>::cache_of(const void* object) noexcept -> Result<Cache*> {
+  const Result<Pfn> frame = pages().pfn_of(object);
   if (!frame) return frame.error();
-  const Result<Pfn> start = head_of(*pages_, frame.value());
-  if (!start) return start.error();
-  const page::Descriptor& head = *pages_->find(start.value());
-  if (head.state() != page::State::slab) return Error::not_found;
-  check(chunks_[head.cache() >> kChunkShift] != nullptr, "a slab of a cache that never was");
-  Cache* const cache = slot(head.cache());
+  const page::Descriptor* const descriptor = pages().find(frame.value());
+  if (descriptor == nullptr || descriptor->state() != page::State::slab) return Error::not_found;
+  Cache* const cache = by_id(descriptor->cache());
   check(cache != nullptr, "a slab without a cache");
   return cache;
 }
 
-template <PageSource P>
-Audit SlabAllocator<P>::audit() noexcept {
+template <PageSource P, Hardening H>
+Audit SlabAllocator<P, H>::audit() noexcept {
   unsigned listed = 0, numbered = 0;
   for (Cache* cache = first_; cache != nullptr; cache = cache->next()) {
     const bool has_room = ++listed <= kMaxCaches;

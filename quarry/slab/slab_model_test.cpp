@@ -20,8 +20,11 @@ using quarry::NodeId;
 using quarry::Result;
 using namespace quarry::slab;
 using quarry::slab::testing::booted_machine;
+using quarry::slab::testing::booted_with;
 using quarry::slab::testing::kNodeRuns;
 using quarry::slab::testing::Machine;
+using quarry::slab::testing::MachineOf;
+using quarry::slab::testing::slabs_alone;
 using quarry::slab::testing::Spread;
 using quarry::slab::testing::TestPages;
 
@@ -73,16 +76,25 @@ class Model {
 rc::Gen<Spread> any_spread() { return rc::gen::element(Spread::together, Spread::far); }
 void* pointer(std::uintptr_t at) { return std::bit_cast<void*>(at); }
 
-void expect_lawful(Machine& m) {
+// Links that say nothing and frees that are looked at, in slots of their usual size and a word.
+constexpr Hardening kWatched{.hidden_links = true, .random_order = true, .checked_frees = true};
+
+template <Hardening H>
+void expect_lawful(MachineOf<H>& m) {
   const Audit audit = m.slabs.audit();
   RC_ASSERT(audit.broken == Law::none);
 }
 
-RC_GTEST_PROP(SlabModel, ACacheHandsOutDisjointAlignedObjectsAndKeepsTheirContent, ()) {
+template <Hardening H>
+void a_cache_keeps_its_objects_apart(bool keeps_arrays) {
   const auto size = *rc::gen::inRange<std::uint32_t>(1, 5000);
   const auto align = std::uint32_t{1} << *rc::gen::inRange(0, 9);
-  Machine& m = booted_machine({.cpus = *rc::gen::inRange(1u, 9u)}, *any_spread());
-  const Result<KmemCache<TestPages>*> made = m.slabs.create({.name = "model", .size = size, .align = align});
+  MachineOf<H>& m = booted_with<H>({.packing = {.cpus = *rc::gen::inRange(1u, 9u)},
+                                    .cores_keep_objects = keeps_arrays,
+                                    .secret = *rc::gen::arbitrary<std::uint64_t>()},
+                                   *any_spread());
+  const Result<KmemCache<TestPages, H>*> made =
+      m.slabs.create({.name = "model", .size = size, .align = align});
   RC_ASSERT(static_cast<bool>(made));
   auto& cache = *made.value();
   Model model;
@@ -101,10 +113,13 @@ RC_GTEST_PROP(SlabModel, ACacheHandsOutDisjointAlignedObjectsAndKeepsTheirConten
         m.pages.take_from_run(step / 1024 % kNodeRuns);
         const Result<void*> object = cache.alloc(where);
         m.pages.never_fail();
-        if (object)
+        if (object) {
           model.add(object.value(), size, align);
-        else
+          if (where.placement == quarry::buddy::Placement::this_node)
+            RC_ASSERT(m.pages.node_of(m.pages.pfn_of(object.value()).value()) == where.node);
+        } else {
           RC_ASSERT(object.error() == Error::no_memory);
+        }
         break;
       }
       case 7:
@@ -112,7 +127,7 @@ RC_GTEST_PROP(SlabModel, ACacheHandsOutDisjointAlignedObjectsAndKeepsTheirConten
         // A pointer that is no live object: freed before, or beside one.
         if (!freed.empty()) {
           const std::uintptr_t at = freed[step / 8 % freed.size()] + step / 64 % 3;
-          if (!model.is_live(at)) RC_ASSERT(!cache.free(pointer(at)));
+          if (!model.is_live(at)) RC_ASSERT(!cache.free_checked(pointer(at)));
         }
         break;
       default:
@@ -138,9 +153,21 @@ RC_GTEST_PROP(SlabModel, ACacheHandsOutDisjointAlignedObjectsAndKeepsTheirConten
   RC_ASSERT(m.pages.in_use() == 0u);
 }
 
-RC_GTEST_PROP(SlabModel, KmallocHandsOutDisjointMemoryOfAnySize, ()) {
-  Machine& m = booted_machine({.kmalloc_align = *rc::gen::element(8u, 64u, 128u)}, *any_spread());
-  Kmalloc<TestPages> k{m.slabs};
+RC_GTEST_PROP(SlabModel, ACacheHandsOutDisjointAlignedObjectsAndKeepsTheirContent, ()) {
+  a_cache_keeps_its_objects_apart<kPlain>(false);
+}
+RC_GTEST_PROP(SlabModel, ACacheWhoseCoresKeepObjectsDoesTheSame, ()) {
+  a_cache_keeps_its_objects_apart<kPlain>(true);
+}
+RC_GTEST_PROP(SlabModel, AWatchedCacheDoesTheSame, ()) { a_cache_keeps_its_objects_apart<kWatched>(true); }
+RC_GTEST_PROP(SlabModel, AHardenedCacheDoesTheSame, ()) { a_cache_keeps_its_objects_apart<kHardened>(true); }
+
+template <Hardening H>
+void kmalloc_keeps_memory_apart(bool keeps_arrays) {
+  MachineOf<H>& m = booted_with<H>(
+      {.packing = {.kmalloc_align = *rc::gen::element(8u, 64u, 128u)}, .cores_keep_objects = keeps_arrays},
+      *any_spread());
+  Kmalloc<TestPages, H> k{m.slabs};
   RC_ASSERT(static_cast<bool>(k.boot(DmaCaches::all)));
   const std::size_t least = m.slabs.rules().kmalloc_align;
   Model model;
@@ -164,7 +191,7 @@ RC_GTEST_PROP(SlabModel, KmallocHandsOutDisjointMemoryOfAnySize, ()) {
       const std::uintptr_t at = model.any(step / 8);
       model.remove(at);
       RC_ASSERT(static_cast<bool>(k.kfree(pointer(at))));
-      RC_ASSERT(!k.kfree(pointer(at)));
+      RC_ASSERT(!k.kfree_checked(pointer(at)));
     }
     m.pages.never_fail();
     if (step % 8 == 0) expect_lawful(m);
@@ -182,13 +209,21 @@ RC_GTEST_PROP(SlabModel, KmallocHandsOutDisjointMemoryOfAnySize, ()) {
   RC_ASSERT(m.pages.in_use() == 0u);
 }
 
+RC_GTEST_PROP(SlabModel, KmallocHandsOutDisjointMemoryOfAnySize, ()) {
+  kmalloc_keeps_memory_apart<kPlain>(false);
+}
+RC_GTEST_PROP(SlabModel, KmallocWhoseCoresKeepObjectsDoesTheSame, ()) {
+  kmalloc_keeps_memory_apart<kPlain>(true);
+}
+RC_GTEST_PROP(SlabModel, HardenedKmallocDoesTheSame, ()) { kmalloc_keeps_memory_apart<kHardened>(true); }
+
 // A workload's calls to the page allocator fail one after the other: whatever fails, nothing is lost.
-void fail_at_each_page(Spread spread) {
+void fail_at_each_page(Spread spread, const SlabConfig& config = slabs_alone()) {
   std::uint64_t calls = 0;
   unsigned errors = 0;
   bool was_reached = true;
   for (std::uint64_t failing = 1; was_reached; ++failing) {
-    Machine& m = booted_machine({}, spread);
+    Machine& m = booted_with(config, spread);
     const std::uint64_t before = m.pages.calls(), pages_before = m.pages.in_use();
     m.pages.fail_call(failing);
     Kmalloc<TestPages> k{m.slabs};
@@ -223,6 +258,9 @@ void fail_at_each_page(Spread spread) {
   EXPECT_GT(errors, 0u);
 }
 TEST(SlabFailures, AFailureAtEachPageAllocationLosesNothing) { fail_at_each_page(Spread::together); }
+TEST(SlabFailures, AFailureAtEachPageAllocationLosesNothingWhereCoresKeepObjects) {
+  fail_at_each_page(Spread::together, {});
+}
 TEST(SlabFailures, AFailureAtEachPageAllocationLosesNothingFarAway) { fail_at_each_page(Spread::far); }
 
 // Every sequence of seven operations on a cache with two objects a slab: allocations on either node, a free of any of
@@ -232,6 +270,7 @@ class EverySequence {
   static constexpr unsigned kDepth = 7, kObjects = 4, kMoves = 2 + kObjects + 1;
 
   explicit EverySequence(Spread spread) : machine_{booted_machine({.max_order = 0}, spread)} {}
+  explicit EverySequence(const SlabConfig& config) : machine_{booted_with(config)} {}
   void run() {
     std::vector<unsigned> moves(kDepth, 0);
     for (;;) {
@@ -258,7 +297,7 @@ class EverySequence {
       } else if (move < 2 + kObjects) {
         if (move - 2 >= handed_out.size()) continue;
         void* const object = handed_out[move - 2];
-        ASSERT_EQ(live.erase(object) == 1, static_cast<bool>(cache_->free(object)));
+        ASSERT_EQ(live.erase(object) == 1, static_cast<bool>(cache_->free_checked(object)));
       } else {
         cache_->shrink();
       }
@@ -285,7 +324,56 @@ TEST(SlabExhaustive, EverySequenceOfSevenMovesAgreesWithTheModelFarAway) {
   EXPECT_EQ(823543u, every.played());
 }
 
-TEST(SlabDeath, AWriteToAFreeObjectStopsTheNextAllocation) {
+TEST(SlabExhaustive, EverySequenceOfSevenMovesAgreesWithTheModelWhereCoresKeepObjects) {
+  EverySequence every{SlabConfig{.packing = {.max_order = 0}}};
+  every.run();
+  EXPECT_EQ(823543u, every.played());
+}
+
+// Every sequence of eight moves of a core whose arrays hold two objects, from a state where all of them are in use: allocations
+// from here and from the other node, frees of what was taken first or last, and everything back to the slabs. Arrays turn, are
+// exchanged with the node, overflow it, and go to another node.
+TEST(SlabExhaustive, EverySequenceOfHandOversLosesNoObject) {
+  constexpr unsigned kDepth = 8, kMoves = 5;
+  Machine& m = booted_with({.merging = false});
+  auto& cache = *m.slabs.create({.name = "large", .size = 16384}).value();
+  ASSERT_EQ(2u, room_for_objects(cache.packing().size));
+  std::uint64_t played = 0;
+  std::vector<unsigned> moves(kDepth, 0);
+  for (bool more = true; more; ++played) {
+    std::vector<void*> live;
+    const auto take = [&](NodeId node) {
+      const Result<void*> object = cache.alloc({.node = node});
+      if (!object) return;
+      for (void* other : live) ASSERT_NE(other, object.value()) << "handed out twice";
+      live.push_back(object.value());
+    };
+    const auto give = [&](std::size_t which) {
+      ASSERT_TRUE(static_cast<bool>(cache.free(live[which])));
+      live.erase(live.begin() + static_cast<std::ptrdiff_t>(which));
+    };
+    for (unsigned i = 0; i < 9; ++i) take(i < 7 ? kHere : NodeId{1});
+    for (const unsigned move : moves) {
+      if (move == 0) take(kHere);
+      if (move == 1) take(NodeId{1});
+      if (move == 2 && !live.empty()) give(0);
+      if (move == 3 && !live.empty()) give(live.size() - 1);
+      if (move == 4) cache.drain();
+      ASSERT_EQ(live.size(), cache.stats().active_objects);
+    }
+    ASSERT_EQ(Law::none, cache.audit().broken);
+    while (!live.empty()) give(0);
+    ASSERT_EQ(0u, cache.stats().active_objects);
+    ASSERT_EQ(Law::none, cache.audit().broken);
+    std::size_t at = 0;
+    while (at < kDepth && ++moves[at] == kMoves) moves[at++] = 0;
+    more = at != kDepth;
+  }
+  EXPECT_EQ(390625u, played);
+  EXPECT_TRUE(m.slabs.destroy(cache).value().none());
+}
+
+TEST(SlabDeath, AWriteOverALinkStopsTheNextAllocation) {
   EXPECT_DEATH(
       {
         Machine& m = booted_machine();
@@ -293,9 +381,24 @@ TEST(SlabDeath, AWriteToAFreeObjectStopsTheNextAllocation) {
         void* const object = cache.alloc().value();
         static_cast<void>(cache.free(object));
         std::memset(object, 0x41, 64);
-        static_cast<void>(cache.alloc());
+        for (unsigned i = 0; i < 2; ++i) static_cast<void>(cache.alloc());
       },
-      "");
+      "a free object was written to");
+}
+
+TEST(SlabDeath, APointerThatIsNoObjectStopsTheArrayThatHoldsIt) {
+  EXPECT_DEATH(
+      {
+        Machine& m = booted_with({});
+        auto& cache = *m.slabs.create({.name = "victim", .size = 64}).value();
+        void* objects[8];
+        for (void*& object : objects) object = cache.alloc().value();
+        for (void* object : objects) static_cast<void>(cache.free(object));
+        ObjectArray* const mine = *reinterpret_cast<ObjectArray**>(&cache + 1);
+        mine->objects()[0] = static_cast<std::byte*>(objects[0]) + 8;
+        cache.drain();
+      },
+      "no object of this cache");
 }
 
 }  // namespace

@@ -14,16 +14,16 @@
 
 namespace quarry::slab {
 
-// Slabs with a free object stand on the list; full ones on no list at all, they are only counted.
+// Slabs with a free object stand on one list, full ones on the other.
 struct Stretch {
   static constexpr unsigned kShift = 31;
   static constexpr std::uint64_t kFrames = std::uint64_t{1} << kShift;
 
   std::uint32_t index =
       0;  // frames [index << kShift, index + 1 << kShift). Law: free to change while slabs is 0
-  std::uint32_t slabs = 0;  // all of them, the full ones too. Law: 0 only if the list is empty
-  page::Link first = page::Link::none;
-  page::Link last = page::Link::none;
+  std::uint32_t slabs = 0;  // all of them. Law: the lengths of both lists
+  page::Link first = page::Link::none, last = page::Link::none;  // those with a free object
+  page::Link first_full = page::Link::none, last_full = page::Link::none;
   Stretch* next = nullptr;  // another one of the same cache and node
 
   // A frame's number has at most 52 bits, an index 21.
@@ -39,21 +39,29 @@ struct Stretch {
   }
   constexpr bool holds(Pfn slab) const noexcept { return slabs != 0 && index == index_of(slab); }
 
-  // A slab of this stretch onto the list, between two that are neighbours there, or at an end.
+  // The ends of one of the lists.
+  struct Ends {
+    page::Link& first;
+    page::Link& last;
+  };
+  Ends partial() noexcept { return {first, last}; }
+  Ends full() noexcept { return {first_full, last_full}; }
+
+  // A slab of this stretch onto a list, between two that are neighbours there, or at an end.
   template <PageSource P>
-  void insert(P& pages, Pfn slab, page::Link before, page::Link after) noexcept {
+  void insert(P& pages, Ends ends, Pfn slab, page::Link before, page::Link after) noexcept {
     check(holds(slab), "a slab of another stretch");
-    page::Descriptor& self = *pages.find(slab);
+    page::Descriptor& self = known(pages, slab);
     self.set_previous(before);
     self.set_next(after);
-    join(pages, before, after, link_of(slab), link_of(slab));
+    join(pages, ends, before, after, link_of(slab), link_of(slab));
   }
   template <PageSource P>
-  void unlink(P& pages, Pfn slab) noexcept {
+  void unlink(P& pages, Ends ends, Pfn slab) noexcept {
     check(holds(slab), "a slab of another stretch");
-    page::Descriptor& self = *pages.find(slab);
+    page::Descriptor& self = known(pages, slab);
     const page::Link after = self.next(), before = self.previous();
-    join(pages, before, after, after, before);
+    join(pages, ends, before, after, after, before);
     self.set_next(page::Link::none);
     self.set_previous(page::Link::none);
   }
@@ -61,16 +69,16 @@ struct Stretch {
  private:
   // Makes `before` point to `after_before` and `after` back to `before_after`; the list's own ends where there is none.
   template <PageSource P>
-  void join(P& pages, page::Link before, page::Link after, page::Link after_before,
+  void join(P& pages, Ends ends, page::Link before, page::Link after, page::Link after_before,
             page::Link before_after) noexcept {
     if (before == page::Link::none)
-      first = after_before;
+      ends.first = after_before;
     else
-      pages.find(slab_at(before))->set_next(after_before);
+      known(pages, slab_at(before)).set_next(after_before);
     if (after == page::Link::none)
-      last = before_after;
+      ends.last = before_after;
     else
-      pages.find(slab_at(after))->set_previous(before_after);
+      known(pages, slab_at(after)).set_previous(before_after);
   }
 };
 

@@ -26,9 +26,11 @@ std::uint64_t stretch_of(Machine& m, const void* object) {
 }
 std::uint64_t records(Machine& m) { return m.slabs.first()->next()->stats().active_objects; }
 
-// The pointers to the nodes' lists stand behind the cache.
-NodeLists& lists_of(Cache& cache, NodeId node) {
-  return *reinterpret_cast<NodeLists**>(&cache + 1)[static_cast<unsigned>(node)];
+// The pointers to the nodes' lists stand behind the cache and what its only core has.
+using Lists = NodeLists<NoLock>;
+Lists& lists_of(Cache& cache, NodeId node) {
+  auto* const beside = reinterpret_cast<Beside*>(reinterpret_cast<void**>(&cache + 1) + 1);
+  return *reinterpret_cast<Lists**>(beside + 1)[static_cast<unsigned>(node)];
 }
 
 TEST(a_link_leads_back_to_its_slab_wherever_that_lies) {
@@ -114,7 +116,7 @@ TEST(empty_slabs_of_every_stretch_count_together_and_shrink_takes_them_all) {
   const unsigned kept = cache.packing().min_partial;
   for (unsigned i = 0; i < 4 * kNodeRuns; ++i) {
     expect(static_cast<bool>(cache.free(objects[i])));
-    expect_equal(cache.free(objects[i]).error(), i < kept ? Error::wrong_owner : Error::not_found);
+    expect_equal(cache.free_checked(objects[i]).error(), i < kept ? Error::wrong_owner : Error::not_found);
     expect(cache.audit().holds());
   }
   expect_equal(cache.stats().total_slabs, kept);
@@ -236,7 +238,7 @@ TEST(audits_see_slabs_in_the_wrong_stretch) {
   Cache& cache = cache_of_halves(m);
   expect(static_cast<bool>(cache.alloc()) && static_cast<bool>(cache.alloc()));  // a full slab beside it
   void* const object = cache.alloc().value();
-  page::Descriptor& head = *m.pages.find(frame_of(m, object));
+  page::Descriptor& head = known(m.pages, frame_of(m, object));
   const page::Descriptor good = head;
   // A link out of the stretch would be one into the next.
   head.set_next(page::Link{1 + (std::uint32_t{1} << Stretch::kShift)});
@@ -252,7 +254,7 @@ TEST(audits_see_two_records_of_one_stretch) {
     m.pages.take_from_run(run);
     expect(static_cast<bool>(cache.alloc()) && static_cast<bool>(cache.alloc()));
   }
-  NodeLists& lists = lists_of(cache, kNode0);
+  Lists& lists = lists_of(cache, kNode0);
   const std::uint32_t good = lists.front.index;
   expect_equal(good, 1);
   lists.front.index = lists.front.next->index;
@@ -262,7 +264,7 @@ TEST(audits_see_two_records_of_one_stretch) {
 }
 
 TEST(the_stretch_of_the_last_slab_is_in_front_and_spare_records_serve_any) {
-  NodeLists lists;
+  Lists lists;
   Stretch more[2];
   for (Stretch& stretch : more) lists.add_record(stretch);
   const Pfn far{std::uint64_t{5} << Stretch::kShift};

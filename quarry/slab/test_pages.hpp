@@ -98,6 +98,13 @@ class TestPages {
     if (at < begin || at - begin >= kFrames * kPage) return Error::out_of_range;
     return frame((at - begin) >> 12);
   }
+  // The second node's, so that both ways to an object's slab are gone. Far apart, only a run's numbers follow from where it is.
+  DirectRam<page::Descriptor, 12> direct_ram() noexcept {
+    const std::size_t frames = run_shift_ == kRunShift ? kNodeFrames : kRunFrames;
+    return {reinterpret_cast<std::uintptr_t>(memory_) + kNodeFrames * kPage, frames * kPage,
+            descriptors_.data() + kNodeFrames, frame(kNodeFrames)};
+  }
+  NodeId home_of(unsigned core) const noexcept { return static_cast<NodeId>(core & 1); }
 
   // --- What a test turns and reads -----------------------------------------------------------------
   void fail_call(std::uint64_t which) noexcept { fail_call_ = calls_ + which; }  // 1: the next one
