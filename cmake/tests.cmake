@@ -41,6 +41,12 @@ target_link_libraries(pages_threads PRIVATE quarry_hosted_options quarry_lib)
 add_executable(pages_schedules EXCLUDE_FROM_ALL tests/pages_schedules.cpp host/panic.cpp)
 target_link_libraries(pages_schedules PRIVATE quarry_hosted_options quarry_lib)
 
+# The slab allocator the same.
+add_executable(slab_threads EXCLUDE_FROM_ALL tests/slab_threads.cpp host/panic.cpp)
+target_link_libraries(slab_threads PRIVATE quarry_hosted_options quarry_host quarry_lib)
+add_executable(slab_schedules EXCLUDE_FROM_ALL tests/slab_schedules.cpp host/panic.cpp)
+target_link_libraries(slab_schedules PRIVATE quarry_hosted_options quarry_lib)
+
 # The recorded Linux boots, unpacked where tests and scripts find them: those that were chosen, and random ones.
 set(corpus "${PROJECT_BINARY_DIR}/corpus")
 set(random_cases "${PROJECT_BINARY_DIR}/random-cases")

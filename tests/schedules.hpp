@@ -54,10 +54,10 @@ class Schedules {
     fibers_[now_].may_go_on = may_go_on;
     swapcontext(&fibers_[now_].context, &home_);
   }
-  unsigned core() const { return is_running_ ? fibers_[now_].acts_for : 0; }
-  void act_for(unsigned core) {
-    if (is_running_) fibers_[now_].acts_for = core;
-  }
+  // Whose turn it is; core() is another one while it acts for that.
+  unsigned who() const { return is_running_ ? now_ : ~0u; }
+  unsigned core() const { return is_running_ ? fibers_[now_].acts_for : outside_; }
+  void act_for(unsigned core) { (is_running_ ? fibers_[now_].acts_for : outside_) = core; }
 
  private:
   static constexpr std::size_t kStack = std::size_t{256} << 10;
@@ -147,6 +147,7 @@ class Schedules {
   std::vector<Choice> choices_;
   ucontext_t home_{};
   unsigned now_ = 0;
+  unsigned outside_ = 0;  // whom `begin` and `end` act for
   bool is_running_ = false;
 };
 
@@ -166,26 +167,26 @@ class QUARRY_LOCK_TYPE ScheduledLock {
   bool is_held_ = false;
 };
 
-// Cores under a schedule: a handle to how deep each is under guards.
+// Cores under a schedule: a handle to how deep each is under guards, and by whom: itself, or one that acts for it.
 class ScheduledCores {
  public:
   struct Depths {
     unsigned of[8] = {};
+    unsigned by[8] = {};
   };
   class Guard {
    public:
-    explicit Guard(const ScheduledCores& cores) noexcept
-        : depth_{cores.depths_->of[schedules->core()]}, core_{schedules->core()} {
-      if (depth_ == 0) schedules->point([this] { return depth_ == 0; });
-      ++depth_;
+    explicit Guard(const ScheduledCores& cores) noexcept : cores_{cores}, core_{schedules->core()} {
+      if (!cores_.is_mine(core_)) cores_.wait_for(core_);
+      ++cores_.depths_->of[core_];
     }
-    ~Guard() { --depth_; }
+    ~Guard() { --cores_.depths_->of[core_]; }
     Guard(const Guard&) = delete;
     Guard& operator=(const Guard&) = delete;
     unsigned core() const noexcept { return core_; }
 
    private:
-    unsigned& depth_;
+    const ScheduledCores& cores_;
     unsigned core_;
   };
   using Lock = ScheduledLock;
@@ -194,11 +195,12 @@ class ScheduledCores {
   ScheduledCores(unsigned count, Depths& depths) noexcept : count_{count}, depths_{&depths} {}
   unsigned core_count() const noexcept { return count_; }
   unsigned this_core() const noexcept { return schedules->core(); }
+  bool is_guarded() const noexcept { return is_mine(schedules->core()); }
   void run_on(unsigned core, void (*function)(void* self, unsigned core) noexcept,
               void* self) const noexcept {
     const unsigned home = schedules->core();
-    check(depths_->of[home] == 0, "another core is asked for something under a guard");
-    schedules->point([this, core] { return depths_->of[core] == 0; });
+    check(!is_mine(home), "another core is asked for something under a guard");
+    wait_for(core);
     schedules->act_for(core);
     ++depths_->of[core];  // as an interrupt there: it is under a guard until this is done
     function(self, core);
@@ -207,6 +209,16 @@ class ScheduledCores {
   }
 
  private:
+  // Whether it is who runs now that is under a guard of `core`.
+  bool is_mine(unsigned core) const noexcept {
+    return depths_->of[core] != 0 && depths_->by[core] == schedules->who();
+  }
+  void wait_for(unsigned core) const noexcept {
+    schedules->point([this, core] { return depths_->of[core] == 0; });
+    check(depths_->of[core] == 0, "two are under a guard of one core");
+    depths_->by[core] = schedules->who();
+  }
+
   unsigned count_ = 0;
   Depths* depths_ = nullptr;
 };

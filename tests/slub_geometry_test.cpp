@@ -137,4 +137,39 @@ TEST(SlubGeometry, EveryRecordedCacheIsLaidOutAsLinuxDid) {
   EXPECT_TRUE(merged_behind.empty());
 }
 
+// ":a-0000104" is a cache that others may be merged into: the letters say what kind of memory it is of, the number is a slot's
+// size. Whatever Linux merged has one such name, so no two of them with the same letters may serve for each other.
+TEST(SlubGeometry, WhatLinuxMergedServesAndWhatItKeptApartDoesNot) {
+  if (!fs::is_directory(QUARRY_CORPUS)) GTEST_SKIP() << "no corpus at " << QUARRY_CORPUS;
+  unsigned caches = 0, names = 0, pairs = 0;
+  for (const auto& folder : fs::directory_iterator{QUARRY_CORPUS}) {
+    if (!fs::exists(folder.path() / "slub-aliases.txt")) continue;
+    const PackingRules rules = rules_of(folder.path());
+    std::map<std::string, unsigned> merged;  // by the name of what they were merged into
+    std::ifstream in{folder.path() / "slub-aliases.txt"};
+    for (std::string text; std::getline(in, text); ++names) ++merged[text.substr(text.rfind(' ') + 1)];
+    std::map<std::string, std::vector<quarry::slab::Packing>> by_kind;
+    for (const Line& line : read_slub(folder.path() / "slub.txt")) {
+      if (!line.name.starts_with(':')) continue;
+      ++caches;
+      const std::size_t dash = line.name.rfind('-');
+      const std::string kind = dash == std::string::npos ? "" : line.name.substr(1, dash - 1);
+      const auto packing = quarry::slab::packing_of(spec_of(line, LinkPlace::inside, rules), rules).value();
+      char name[32];
+      std::snprintf(name, sizeof name, ":%s%s%07u", kind.c_str(), kind.empty() ? "" : "-", packing.size);
+      EXPECT_EQ(name, line.name) << folder.path().filename();
+      EXPECT_EQ(line["aliases"] + 1, merged[line.name]) << folder.path().filename() << ' ' << line.name;
+      EXPECT_TRUE(serves(packing, packing, rules.word));
+      for (const auto& other : by_kind[kind]) {
+        ++pairs;
+        EXPECT_FALSE(serves(packing, other, rules.word) || serves(other, packing, rules.word))
+            << folder.path().filename() << ' ' << line.name << " and one of " << other.size;
+      }
+      by_kind[kind].push_back(packing);
+    }
+  }
+  std::printf("%u mergeable caches with %u names, %u pairs that Linux kept apart\n", caches, names, pairs);
+  EXPECT_GT(pairs, 10000u);
+}
+
 }  // namespace

@@ -260,4 +260,11 @@ constexpr Result<Packing> packing_of(const ObjectSpec& spec, const PackingRules&
   return p;
 }
 
+// Whether objects laid out as `wanted` may live in slots of another cache: they fit, waste less than a word, and are aligned.
+//
+// Source    Linux 6.1, "find_mergeable" (behaviour); what kind of memory they are of is compared elsewhere.
+constexpr bool serves(const Packing& slots, const Packing& wanted, std::uint32_t word) noexcept {
+  return wanted.size <= slots.size && slots.size - wanted.size < word && is_aligned(slots.size, wanted.align);
+}
+
 }  // namespace quarry::slab

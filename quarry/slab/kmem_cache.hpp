@@ -185,8 +185,8 @@ class KmemCache {
   CacheStats stats() noexcept;
   // Cost      O(objects in partial slabs + objects at hand).
   Audit audit() noexcept;
-  // Tells of each object in use, under a lock: `leak` asks nothing of the allocator. After drain(), or what cores have at hand
-  // is told too.
+  // Tells of each object in use, under a lock: `leak` asks nothing of the allocator. After drain(), or what cores
+  // have at hand is told too. Tracks are right at rest.
   void for_each_live(const LeakHook& leak) noexcept;
 
   TextView name() const noexcept { return name_; }
@@ -200,8 +200,8 @@ class KmemCache {
   KmemCache* next() const noexcept { return next_; }  // in the order of creation
   // Whether objects of such a cache may be this one's.
   bool can_stand_for(const CacheSpec& spec, const Packing& packing, std::uint32_t word) const noexcept {
-    return is_mergeable_ && packing.size <= packing_.size && packing_.size - packing.size < word &&
-           memory_ == spec.memory && charged_ == spec.charged && is_aligned(packing_.size, packing.align);
+    return is_mergeable_ && memory_ == spec.memory && charged_ == spec.charged &&
+           serves(packing_, packing, word);
   }
   unsigned users() const noexcept { return users_; }  // creations that were merged into it, and its own
   bool keeps_arrays() const noexcept { return keeps_arrays_; }
@@ -368,6 +368,8 @@ class KmemCache {
   std::uint32_t cores_;
   std::uint32_t nodes_;  // entries of table(): the highest node id and one
   std::uint32_t users_ = 1;
+  std::uint32_t visitors_ =
+      0;  // cores that walk all caches and are at this one; guarded by the allocator's lock
   std::uint16_t id_;
   Memory memory_;
   Charged charged_;

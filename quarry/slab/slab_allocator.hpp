@@ -21,7 +21,7 @@ struct SlabConfig {
       0x51ab'5ec2'e75e'ed01;  // for Hardening::hidden_links and its like: nobody should know it
 };
 
-// Making and unmaking caches is for one core at a time; all else for any.
+// Making and unmaking caches is for one core at a time; all else for any, but that who walks from first() on holds them off.
 template <PageSource P, Hardening H>
 class SlabAllocator {
  public:
@@ -114,6 +114,8 @@ class SlabAllocator {
   bool is_own(const Cache& cache) const noexcept;
   Result<Done> boot_arrays() noexcept;
   void unmake(Cache& cache) noexcept;
+  bool unlist(Cache& cache) noexcept;
+  Cache* next_visited(Cache* before) noexcept;
   void set_up_arrays(Cache& cache) noexcept;
   Result<Done> boot_caches() noexcept;
   Result<Pfn> boot_slab(const CacheSpec& spec, const Packing& packing) noexcept;
@@ -130,6 +132,7 @@ class SlabAllocator {
   std::size_t node_ids_ = 0;  // the highest node id and one
   unsigned nodes_with_memory_ = 0;
   unsigned cores_ = 0;
+  [[no_unique_address]] typename P::Cores::Lock list_lock_;  // the order of caches, and who looks at each
   Cache* first_ = nullptr;   // in order of creation; the first two are caches_ and lists_
   Cache* caches_ = nullptr;  // "kmem_cache"
   Cache* lists_ = nullptr;   // "kmem_cache_node"

@@ -138,6 +138,7 @@ auto SlabAllocator<P, H>::make(const CacheSpec& spec, const Packing& packing) no
     return lists.error();
   }
   slot(id.value()) = cache;
+  const port::CoreHold<typename P::Cores> hold{pages().cores(), list_lock_};
   Cache* last = first_;
   while (last->next_ != nullptr) last = last->next_;
   last->next_ = cache;
@@ -162,14 +163,33 @@ Result<Leaks> SlabAllocator<P, H>::destroy(Cache& cache, const LeakHook& leak) n
   return Leaks{};
 }
 
-// A cache without slabs goes.
+// False: another core looks at the cache just now.
 template <PageSource P, Hardening H>
-void SlabAllocator<P, H>::unmake(Cache& cache) noexcept {
-  check(cache.stats().total_slabs == 0, "an empty slab that was not given back");
+bool SlabAllocator<P, H>::unlist(Cache& cache) noexcept {
+  const port::CoreHold<typename P::Cores> hold{pages().cores(), list_lock_};
+  if (cache.visitors_ != 0) return false;
   Cache* before = first_;
   while (before->next_ != &cache) before = before->next_;
   before->next_ = cache.next_;
   slot(cache.id()) = nullptr;
+  return true;
+}
+
+// The cache after `before`, or the first; it does not go before it has been asked for the next.
+template <PageSource P, Hardening H>
+auto SlabAllocator<P, H>::next_visited(Cache* before) noexcept -> Cache* {
+  const port::CoreHold<typename P::Cores> hold{pages().cores(), list_lock_};
+  Cache* const next = before == nullptr ? first_ : before->next_;
+  if (before != nullptr) --before->visitors_;
+  if (next != nullptr) ++next->visitors_;
+  return next;
+}
+
+// A cache without slabs goes.
+template <PageSource P, Hardening H>
+void SlabAllocator<P, H>::unmake(Cache& cache) noexcept {
+  check(cache.stats().total_slabs == 0, "an empty slab that was not given back");
+  while (!unlist(cache)) relax_core();
   drop_lists(cache);
   check(static_cast<bool>(caches_->free(&cache)), "a cache that was not there");
 }
@@ -179,7 +199,7 @@ PageCount SlabAllocator<P, H>::give_back() noexcept {
   PageCount pages{};
   // The caches that others' arrays and records come from are the first, and go last.
   for (const bool own : {false, true})
-    for (Cache* cache = first_; cache != nullptr; cache = cache->next())
+    for (Cache* cache = next_visited(nullptr); cache != nullptr; cache = next_visited(cache))
       if (is_own(*cache) == own) pages.raw += cache->shrink() * cache->packing().order.pages().raw;
   return pages;
 }
@@ -198,12 +218,16 @@ auto SlabAllocator<P, H>::cache_of(const void* object) noexcept -> Result<Cache*
 template <PageSource P, Hardening H>
 Audit SlabAllocator<P, H>::audit() noexcept {
   unsigned listed = 0, numbered = 0;
-  for (Cache* cache = first_; cache != nullptr; cache = cache->next()) {
+  Audit found;
+  for (Cache* cache = next_visited(nullptr); cache != nullptr; cache = next_visited(cache)) {
+    if (!found.holds()) continue;  // the rest is only left
     const bool has_room = ++listed <= kMaxCaches;
-    if (!has_room || slot(cache->id()) != cache) return {.broken = Law::ids_agree, .cache = cache->name()};
-    const Audit found = cache->audit();
-    if (!found.holds()) return found;
+    if (!has_room || slot(cache->id()) != cache)
+      found = {.broken = Law::ids_agree, .cache = cache->name()};
+    else
+      found = cache->audit();
   }
+  if (!found.holds()) return found;
   for (Cache** const chunk : chunks_)
     for (unsigned i = 0; chunk != nullptr && i < kChunkIds; ++i) numbered += chunk[i] != nullptr;
   if (listed != numbered) return {.broken = Law::ids_agree};

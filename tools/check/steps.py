@@ -168,8 +168,8 @@ def all_steps():
         Step("rules", "the rules above find what they forbid", command("tests/tidiness/rules"), counts=True, tools=("g++", "valgrind")),
     ]
     builds = [
-        Step("build-release", "the tool, g++ -O2", build("release", "quarry", "corpus", "early_proof", "pages_proof", "pages_threads", "pages_schedules", "fdt_against_libfdt",
-                               "must_fail", "examples"), cores=WHOLE),
+        Step("build-release", "the tool, g++ -O2", build("release", "quarry", "corpus", "early_proof", "pages_proof", "pages_threads", "pages_schedules", "slab_threads",
+                               "slab_schedules", "fdt_against_libfdt", "must_fail", "examples"), cores=WHOLE),
         Step("build-asan", "tests and fuzzers, clang++ with ASan and UBSan", build("asan", "model_tests", "unit_tests", "fuzzers"),
              cores=WHOLE),
     ]
@@ -188,6 +188,10 @@ def all_steps():
              command("build/release/pages_schedules", "2"), ("build-release",), counts=True),
         Step("pages-threads", "the page allocator used by eight threads, stamped and checked",
              command("build/release/pages_threads", "2", "8"), ("build-release",), counts=True),
+        Step("slab-schedules", "the slab allocator: all schedules of two and three cores, two preemptions each",
+             command("build/release/slab_schedules", "2"), ("build-release",), counts=True),
+        Step("slab-threads", "caches and kmalloc used by eight threads on two nodes, stamped and checked",
+             command("build/release/slab_threads", "2", "8"), ("build-release",), counts=True),
         Step("examples", "the examples do what they say", command("build/release/examples"), ("build-release",), counts=True),
         Step("harness", "the harness sees what is wrong", harness, ("build-release",)),
     ]
@@ -217,7 +221,7 @@ def all_steps():
         Step("build-model", "unit and model tests, g++", build("dev", "unit_tests", "model_tests"), cores=WHOLE),
         Step("unit-dev", "unit tests, g++", unit("dev"), ("build-model",), counts=True),
         Step("tidy", "clang-tidy 14 over all but tests", lint("tidy"), cores=WHOLE, tools=("clang-tidy",)),
-        Step("build-tsan", "tests, clang++ with TSan", build("tsan", "unit_tests", "model_tests", "pages_threads"), cores=WHOLE),
+        Step("build-tsan", "tests, clang++ with TSan", build("tsan", "unit_tests", "model_tests", "pages_threads", "slab_threads"), cores=WHOLE),
         Step("build-asan-tool", "the tool, clang++ with ASan and UBSan", build("asan", "quarry", "fdt_against_libfdt"), cores=WHOLE),
         Step("build-fuzz", "fuzzers, -O2", build("fuzz", "fuzzers"), cores=WHOLE),
         Step("build-freestanding", "the preset for bare machines", build("freestanding", "all"), cores=WHOLE),
@@ -226,6 +230,10 @@ def all_steps():
         Step("model-tsan", "model tests, clang++, TSan", model("tsan", timeout=3600), ("build-tsan",), counts=True),
         Step("pages-tsan", "the page allocator used by eight threads for two minutes, TSan",
              lambda job: job.run(*fixed_addresses(), "build/tsan/pages_threads", "60", "8") and None, ("build-tsan",), counts=True),
+        Step("slab-schedules-deep", "the slab allocator: all schedules of two and three cores, three preemptions each",
+             command("build/release/slab_schedules", "3"), ("build-release",), counts=True),
+        Step("slab-tsan", "caches and kmalloc used by eight threads for two minutes, TSan",
+             lambda job: job.run(*fixed_addresses(), "build/tsan/slab_threads", "60", "8") and None, ("build-tsan",), counts=True),
         Step("soak", "model tests, twenty times as many cases",
              model("dev", {"RC_PARAMS": "max_success=2000", "QUARRY_SOAK": "1"}, 3600), ("build-model",), counts=True),
     ]
