@@ -177,7 +177,7 @@ struct BootReport {
   // The kernel's own words, from the library's views.
   struct Texts {
     std::string memblock, reserved_memory, zones, sections, zonelists, zonerefs, zoneinfo, iomem;
-    std::string buddyinfo, pagetypeinfo, slabinfo, memory_line;
+    std::string buddyinfo, pagetypeinfo, slabinfo, slab_memory, memory_line;
   } texts;
 };
 

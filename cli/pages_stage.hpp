@@ -17,6 +17,7 @@
 #include "quarry/memory/bring_up.hpp"
 #include "quarry/memory/exercise.hpp"
 #include "quarry/view/memory_line.hpp"
+#include "quarry/view/slab_memory.hpp"
 #include "quarry/view/slabinfo.hpp"
 #include "quarry/view/zoneinfo.hpp"
 #include "quarry/view/zones.hpp"
@@ -62,7 +63,9 @@ class PagesStage {
     config.allocator.hand_over = buddy::HandOver::deferred;
     config.slabs.packing.cpus = early_.machine().cpus;
     const boot::Arch arch = early_.machine().arch;
-    config.slabs.packing.kmalloc_align = arch == boot::Arch::arm64 ? 128 : arch == boot::Arch::x86_64 ? 8 : 64;
+    config.slabs.packing.kmalloc_align = arch == boot::Arch::arm64    ? 128
+                                         : arch == boot::Arch::x86_64 ? 8
+                                                                      : 64;
     return config;
   }
 
@@ -231,6 +234,9 @@ class PagesStage {
         printed([&](TextSink& out) { view::print_pagetypeinfo(out, G, cma, zones); });
     report_.texts.slabinfo =
         printed([&](TextSink& out) { view::print_slabinfo(out, system_.slabs().first()); });
+    const auto slab = view::slab_memory(system_.slabs().first(), system_.kmalloc().large_pages());
+    report_.texts.slab_memory =
+        printed([&](TextSink& out) { view::print_slab_memory(out, slab, G.page_size()); });
   }
 
   memory::EarlySystem& early_;

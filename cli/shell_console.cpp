@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 #include <histedit.h>
+#include <poll.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -111,6 +113,25 @@ void ShellConsole::complain(TextView text) noexcept {
   std::fflush(stdout);
   std::fwrite(complaint_.data(), 1, complaint_.size(), stderr);
   complaint_.clear();
+}
+
+// Keys come one by one, unseen, and none of them interrupts, until it is over.
+bool ShellConsole::wait(unsigned milliseconds) noexcept {
+  if (!editor_) return false;
+  std::fflush(stdout);
+  termios before{};
+  if (::tcgetattr(STDIN_FILENO, &before) != 0) return false;
+  termios keys = before;
+  keys.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO | ISIG);
+  ::tcsetattr(STDIN_FILENO, TCSANOW, &keys);
+  pollfd input{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
+  const bool is_quiet = ::poll(&input, 1, static_cast<int>(milliseconds)) == 0;
+  if (!is_quiet) {
+    char pressed[64];
+    static_cast<void>(::read(STDIN_FILENO, pressed, sizeof pressed) != 0);
+  }
+  ::tcsetattr(STDIN_FILENO, TCSANOW, &before);
+  return is_quiet;
 }
 
 std::string completion(const std::vector<std::string>& candidates, const std::string& begin) {

@@ -23,7 +23,10 @@ class ShellConsole final : public shell::Console {
   // On standard error, a line at a time.
   void complain(TextView text) noexcept override;
   bool is_terminal() const noexcept override { return editor_ != nullptr; }
-  shell::Style style() const noexcept override { return {style_.colour, style_.unicode, style_.width}; }
+  bool wait(unsigned milliseconds) noexcept override;
+  shell::Style style() const noexcept override {
+    return {style_.colour, style_.unicode, style_.width, terminal_height()};
+  }
   const TextStyle& text_style() const { return style_; }
 
  private:

@@ -62,6 +62,12 @@ std::size_t terminal_width() {
   return std::clamp(width, kNarrowest, kWidest);
 }
 
+std::size_t terminal_height() {
+  constexpr std::size_t usual = 24;
+  winsize size{};
+  return ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row != 0 ? size.ws_row : usual;
+}
+
 bool locale_is_utf8() {
   std::setlocale(LC_CTYPE, "");
   return std::string_view{::nl_langinfo(CODESET)} == "UTF-8";

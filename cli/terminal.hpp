@@ -42,6 +42,7 @@ struct TextStyle {
 // Whether standard output is a terminal, how wide it is (or COLUMNS, or 100), and whether the locale is UTF-8.
 bool stdout_is_terminal();
 std::size_t terminal_width();
+std::size_t terminal_height();  // rows, or 24
 bool locale_is_utf8();
 
 }  // namespace quarry::cli

@@ -215,6 +215,8 @@ class Writer {
   void slab() {
     section("slab: kmem_cache and kmalloc");
     caches();
+    heading("/proc/meminfo, of that");
+    text_ += report_.texts.slab_memory;
     heading("put to use");
     for (const auto& done : report_.exercises) {
       const bool fit = done.outcome == "ok";

@@ -18,6 +18,16 @@ int SerialConsole::wait_for_byte() noexcept {
   return byte;
 }
 
+// No clock is set up here: a look at the serial port takes some microseconds, each time.
+bool SerialConsole::wait(unsigned milliseconds) noexcept {
+  constexpr std::uint64_t looks = 300;  // a millisecond
+  for (std::uint64_t left = milliseconds * looks; left > 0; --left) {
+    if (arch::read() >= 0) return false;
+    quarry::relax_core();
+  }
+  return true;
+}
+
 void SerialConsole::take_back(std::size_t count) noexcept {
   for (; count > 0 && size_ > 0; --count, --size_) write("\b \b");
 }

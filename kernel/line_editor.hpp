@@ -12,6 +12,7 @@ class SerialConsole final : public quarry::shell::Console {
   std::optional<quarry::TextView> next() noexcept override;
   void write(quarry::TextView text) noexcept override;
   bool is_terminal() const noexcept override { return true; }
+  bool wait(unsigned milliseconds) noexcept override;
   quarry::shell::Style style() const noexcept override {
     return {.colour = false, .unicode = false, .width = 80};
   }

@@ -6,6 +6,7 @@
 #include "quarry/view/firmware_map.hpp"
 #include "quarry/view/machine_iomem.hpp"
 #include "quarry/view/memory_line.hpp"
+#include "quarry/view/slab_memory.hpp"
 #include "quarry/view/slabinfo.hpp"
 #include "quarry/view/zoneinfo.hpp"
 #include "quarry/view/zones.hpp"
@@ -143,22 +144,15 @@ Result<Done> print_iomem(TextSink& out, const memory::EarlySystem& early, System
 }
 
 void print_meminfo(TextSink& out, System& system, const memory::EarlySystem& early) noexcept {
-  PageCount total{}, free{}, slab{};
+  PageCount total{}, free{};
   for (std::uint32_t i = 0; i < early.layout().zones.size(); ++i) {
     total.raw += early.layout().zones[i].managed.raw;
-    const auto stats = system.allocator().stats(i);
-    free.raw += stats.free.raw + stats.on_cores.raw;
+    free.raw += system.allocator().stats(i).free.raw;
   }
-  for (auto* cache = system.slabs().first(); cache != nullptr; cache = cache->next()) {
-    const auto stats = cache->stats();
-    slab.raw += stats.total_slabs * stats.pages_per_slab.raw;
-  }
-  const struct {
-    const char* name;
-    PageCount pages;
-  } lines[] = {{"MemTotal:", total}, {"MemFree:", free}, {"Slab:", slab}};
-  for (const auto& [name, pages] : lines)
-    out.left(name, 16).dec(kPage.bytes_in(pages).raw >> 10, 8).put(" kB\n");
+  view::print_meminfo_line(out, "MemTotal:", total, kPage);
+  view::print_meminfo_line(out, "MemFree:", free, kPage);
+  view::print_slab_memory(out, view::slab_memory(system.slabs().first(), system.kmalloc().large_pages()),
+                          kPage);
 }
 
 }  // namespace

@@ -31,10 +31,21 @@ class ThisMachine final : public quarry::shell::Stage<System, Platform> {
     on_core([&] { count = Stage::alloc_bulk(into, request); });
     return count;
   }
-  Result<quarry::PhysAddr> kmalloc(std::uint64_t size, quarry::NodeId node) noexcept override {
+  Result<quarry::PhysAddr> kmalloc(const quarry::shell::ObjectRequest& request) noexcept override {
     Result<quarry::PhysAddr> answer = Error::busy;
-    on_core([&] { answer = Stage::kmalloc(size, node); });
+    on_core([&] { answer = Stage::kmalloc(request); });
     return answer;
+  }
+  Result<quarry::PhysAddr> krealloc(quarry::PhysAddr object, std::uint64_t size) noexcept override {
+    Result<quarry::PhysAddr> answer = Error::busy;
+    on_core([&] { answer = Stage::krealloc(object, size); });
+    return answer;
+  }
+  std::size_t alloc_objects(quarry::shell::CacheId cache, std::span<quarry::PhysAddr> into,
+                            const quarry::slab::Where& where) noexcept override {
+    std::size_t count = 0;
+    on_core([&] { count = Stage::alloc_objects(cache, into, where); });
+    return count;
   }
   Result<Done> kfree(quarry::PhysAddr object) noexcept override {
     Result<Done> answer = Error::busy;

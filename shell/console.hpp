@@ -15,6 +15,7 @@ struct Style {
   bool colour = false;
   bool unicode = true;
   std::size_t width = 100;  // columns
+  std::size_t height = 24;  // rows
 
   // What is put between the two is in that ink; nothing is put without colours.
   void begin(TextSink& out, Ink ink) const noexcept;
@@ -32,6 +33,10 @@ class Console {
   virtual void complain(TextView text) noexcept { write(text); }
   // Whether a person types.
   virtual bool is_terminal() const noexcept { return false; }
+  // Waits about as long, for a picture that changes.
+  //
+  // Returns   false: a key was pressed meanwhile, which is nobody's now, or nobody can press any.
+  virtual bool wait([[maybe_unused]] unsigned milliseconds) noexcept { return false; }
   virtual Style style() const noexcept { return {}; }
 
   TextSink out() noexcept {

@@ -11,6 +11,8 @@
 #include "quarry/buddy/zone_stats.hpp"
 #include "quarry/memory/early_system.hpp"
 #include "quarry/page/descriptor.hpp"
+#include "quarry/slab/kmem_cache.hpp"
+#include "quarry/view/slab_memory.hpp"
 #include "quarry/view/zoneinfo.hpp"
 
 namespace quarry::shell {
@@ -30,7 +32,41 @@ struct AreaLook {
   buddy::AreaStats stats{};
 };
 
-// Requests and refusals are those of PageAllocator and Kmalloc; objects are named by physical address. What a machine
+// A cache, by the number that it has while it is there.
+enum class CacheId : std::uint16_t {};
+
+// A cache, for those who look at it.
+struct CacheLook {
+  CacheId id{};
+  unsigned users = 1;  // creations that it serves
+  Order order{0};      // of a slab
+  slab::CacheStats stats{};
+};
+
+// What an address is to caches and kmalloc.
+struct ObjectLook {
+  slab::ObjectState state = slab::ObjectState::no_slab;
+  std::optional<CacheId> cache{};  // none: it is a block of kmalloc's, or nobody's
+  TextView name{};                 // of the cache
+  std::uint64_t size = 0;          // bytes that may be used
+};
+
+// An object of kmalloc's: how large, where, of what kind of memory, and what is to be in it.
+enum class Content : std::uint8_t { any, zeros };
+struct ObjectRequest {
+  std::uint64_t size = 0;  // bytes
+  slab::Where where{};
+  slab::Memory memory = slab::Memory::normal;
+  Content content = Content::any;
+};
+
+// Is told of each object that keeps a cache alive.
+struct LeakTeller {
+  void* self = nullptr;
+  void (*tell)(void* self, PhysAddr object) noexcept = nullptr;
+};
+
+// Requests and refusals are those of PageAllocator, Kmalloc and SlabAllocator; objects are named by physical address. What a machine
 // does not override it does not have: such requests find nothing.
 class Machine {
  public:
@@ -64,9 +100,28 @@ class Machine {
     return Done{};
   }
 
-  virtual Result<PhysAddr> kmalloc(std::uint64_t, NodeId) noexcept { return Error::not_found; }
+  virtual Result<PhysAddr> kmalloc(const ObjectRequest&) noexcept { return Error::not_found; }
+  // These look at what they are given first: it may be anything.
   virtual Result<Done> kfree(PhysAddr) noexcept { return Error::not_found; }
-  virtual Result<std::uint64_t> ksize(PhysAddr) noexcept { return Error::not_found; }
+  virtual Result<PhysAddr> krealloc(PhysAddr, std::uint64_t) noexcept { return Error::not_found; }
+  virtual ObjectLook look_at_object(PhysAddr) noexcept { return {}; }
+
+  // The name's characters outlive the cache.
+  virtual Result<CacheId> create_cache(const slab::CacheSpec&) noexcept { return Error::not_found; }
+  virtual Result<slab::Leaks> destroy_cache(CacheId, const LeakTeller&) noexcept { return Error::not_found; }
+  virtual std::optional<CacheId> find_cache(TextView) noexcept { return std::nullopt; }
+  virtual CacheLook look_at_cache(CacheId) noexcept { return {}; }  // of one that is there
+  // Caches in the order of creation, as many as fit.
+  //
+  // Returns   how many there are.
+  virtual std::size_t look_at_caches(std::span<CacheLook>) noexcept { return 0; }
+  // Objects of a cache that is there; less than asked for where memory ends.
+  virtual std::size_t alloc_objects(CacheId, std::span<PhysAddr>, const slab::Where&) noexcept { return 0; }
+  // Gives back what nobody uses: of one cache, or of all.
+  //
+  // Returns   the pages that went.
+  virtual PageCount shrink(std::optional<CacheId>) noexcept { return {}; }
+  virtual view::SlabMemory slab_memory() noexcept { return {}; }
 
   virtual buddy::ZoneStats stats(std::uint32_t) const noexcept { return {}; }
   virtual PageCount pages_on(std::uint32_t, unsigned) const noexcept { return {}; }

@@ -187,7 +187,11 @@ void Shell::free_all(const Words&) noexcept {
     held_.erase(block->key);
     ++blocks;
   }
-  say()->dec(blocks).put(" block").put(blocks == 1 ? "" : "s").put(" taken back");
+  const std::uint64_t objects = free_objects(std::nullopt);
+  Line line = say();
+  line->dec(blocks).put(blocks == 1 ? " block" : " blocks");
+  if (objects != 0) line->put(" and ").dec(objects).put(objects == 1 ? " object" : " objects");
+  line->put(" taken back");
 }
 
 void Shell::held(const Words&) noexcept {
@@ -198,53 +202,8 @@ void Shell::held(const Words&) noexcept {
     put_place(*line, Pfn{entry.key});
     line->put(", ").put(word_of(block.type));
   });
-  objects_.for_each([this](const Book::Entry& object) {
-    say()->put("0x").hex(object.key).put("  ").dec(object.value).put(" bytes by kmalloc");
-  });
+  objects_.for_each([this](const Book::Entry& object) { held_object(object); });
   if (held_.empty() && objects_.empty()) say()->put("nothing");
-}
-
-void Shell::kmalloc(const Words& words) noexcept {
-  const auto size = number_of(words[1], "SIZE");
-  const auto where = size ? request_of(words, 2) : std::nullopt;
-  if (!where) return;
-  if (*size == 0) {
-    bad_line()->put("SIZE 0: there would be nothing to show");
-    return;
-  }
-  if (!objects_.make_room(1)) return no_memory_to_note();
-  const auto object = machine_.kmalloc(*size, where->node);
-  if (!object && object.error() == Error::bad_argument) {
-    refuse()->dec(*size).put(" bytes are more than the largest block, or there is no such node");
-    return;
-  }
-  if (!object) {
-    unsigned order = 0;
-    const PageSize page = machine_.geometry().page_size();
-    while (order < Order::kCeiling && page.bytes_in(Order{order}.pages()).raw < *size) ++order;
-    refuse_request(Order{order}, *where)->put("no memory for ").dec(*size).put(" bytes; 'why' explains");
-    return;
-  }
-  const auto usable = machine_.ksize(object.value());
-  objects_.put(object.value().raw, *size);
-  say()
-      ->put("0x")
-      .hex(object.value().raw)
-      .put("  ")
-      .dec(usable ? usable.value() : *size)
-      .put(" bytes can be used");
-}
-
-void Shell::kfree(const Words& words) noexcept {
-  const auto at = number_of(words[1], "ADDR");
-  if (!at) return;
-  if (const auto done = machine_.kfree(PhysAddr{*at}); !done) {
-    const TextView reason = word_of(done.error());
-    failure_.start().put("0x").hex(*at).put(" was refused: ").put(reason).put(". Nothing changed.\n");
-    refuse()->put("0x").hex(*at).put(": ").put(reason);
-    return;
-  }
-  objects_.erase(*at);
 }
 
 // Pages that this shell has handed out as movable are its to move.

@@ -69,8 +69,8 @@ std::optional<std::size_t> Shell::area_of(TextView word) noexcept {
 }
 
 // "movable node=1 zone=dma32 atomic", from word `first` on.
-std::optional<buddy::Request> Shell::request_of(const Words& words, std::size_t first) noexcept {
-  buddy::Request request;
+std::optional<buddy::Request> Shell::request_of(const Words& words, std::size_t first,
+                                                buddy::Request request) noexcept {
   for (std::size_t i = first; i < words.size(); ++i) {
     const TextView word = words[i];
     if (apply_setting(word, request)) continue;
@@ -82,6 +82,39 @@ std::optional<buddy::Request> Shell::request_of(const Words& words, std::size_t 
     return std::nullopt;
   }
   return request;
+}
+
+// "reclaimable node=1 atomic": what is asked of kmalloc or of a cache. Without a node, the one of the CPU that asks.
+std::optional<ObjectRequest> Shell::object_request_of(const Words& words, std::size_t first) noexcept {
+  const auto request = request_of(words, first, {.node = slab::kHere});
+  if (!request) return std::nullopt;
+  bool is_there = request->node == slab::kHere;
+  for (const zones::NodeRange& range : machine_.early().layout().node_ranges)
+    is_there = is_there || range.node == request->node;
+  if (!is_there) {
+    bad_line()->put("node=").dec(static_cast<unsigned>(request->node)).put(": there is no such node");
+    return std::nullopt;
+  }
+  if (request->type == page::MigrateType::movable) {
+    bad_line()->put("movable: objects stay where they are; expected unmovable or reclaimable");
+    return std::nullopt;
+  }
+  ObjectRequest wanted;
+  wanted.where = {.node = request->node,
+                  .placement = request->placement,
+                  .urgency = request->urgency,
+                  .effort = request->effort};
+  if (request->type == page::MigrateType::reclaimable) wanted.memory = slab::Memory::reclaimable;
+  if (request->highest == zones::ZoneType::dma) wanted.memory = slab::Memory::dma;
+  return wanted;
+}
+
+// A cache by the name that it was given here, or by its own.
+std::optional<CacheId> Shell::cache_of(TextView name) noexcept {
+  if (const MadeCaches::Made* const made = made_.find(name)) return made->id;
+  const auto found = machine_.find_cache(name);
+  if (!found) bad_line()->put(name).put(": there is no such cache; 'slabinfo' lists them");
+  return found;
 }
 
 bool Shell::read_node(TextView word, buddy::Request& request) noexcept {

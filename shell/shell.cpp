@@ -3,10 +3,12 @@
 namespace quarry::shell {
 namespace {
 
-// A table's words in columns.
+// A table's words in columns. Where they are too long, what may be left out is.
 void put_usage(TextSink& out, TextView name, TextView arguments, std::size_t width) noexcept {
-  out.put(name).put(' ').put(arguments);
-  const std::size_t size = name.size() + 1 + arguments.size();
+  const TextView dots = name.size() + 1 + arguments.size() < width ? TextView{} : TextView{"[...]"};
+  if (!dots.empty()) arguments = arguments.part(0, arguments.find('['));
+  out.put(name).put(' ').put(arguments).put(dots);
+  const std::size_t size = name.size() + 1 + arguments.size() + dots.size();
   if (size < width) out.repeat(' ', width - size);
 }
 
@@ -29,10 +31,23 @@ std::span<const Shell::Command> Shell::commands() noexcept {
       {"alloc_bulk", "COUNT [as alloc_pages]", "hand out single pages", &Shell::alloc_bulk, 1, any},
       {"alloc_exact", "COUNT [as alloc_pages]", "hand out pages in a row", &Shell::alloc_exact, 1, any},
       {"free_exact", "PFN COUNT", "take pages in a row back", &Shell::free_exact, 2, 2},
-      {"free_all", "", "take back all blocks handed out here", &Shell::free_all, 0, 0},
+      {"free_all", "", "take back all that was handed out here", &Shell::free_all, 0, 0},
       {"held", "", "what was handed out here", &Shell::held, 0, 0},
-      {"kmalloc", "SIZE [node=N]", "hand out memory of any size", &Shell::kmalloc, 1, 2},
-      {"kfree", "ADDR", "take such memory back", &Shell::kfree, 1, 1},
+      {"kmalloc", "SIZE [reclaimable] [node=N]", "hand out memory of any size", &Shell::kmalloc, 1, any},
+      {"kzalloc", "SIZE [reclaimable] [node=N]", "the same, zeroed", &Shell::kzalloc, 1, any},
+      {"krealloc", "ADDR SIZE", "make it larger, moving it if need be", &Shell::krealloc, 2, 2},
+      {"kfree", "ADDR", "take memory or an object back", &Shell::kfree, 1, 1},
+      {"ksize", "ADDR", "how much of it may be used", &Shell::ksize, 1, 1},
+      {"kmem_cache_create",
+       "NAME SIZE [align=N] [hwcache_align] [reclaim|dma] [account]\n"
+       "            [typesafe_by_rcu] [nomerge]",
+       "make a cache of objects of one size", &Shell::kmem_cache_create, 2, any},
+      {"kmem_cache_destroy", "NAME", "unmake it; tells what is still in use", &Shell::kmem_cache_destroy, 1,
+       1},
+      {"kmem_cache_alloc", "NAME [COUNT] [node=N]", "hand out objects", &Shell::kmem_cache_alloc, 1, any},
+      {"kmem_cache_free", "[NAME] [ADDR...]", "take objects back, or all of NAME", &Shell::kmem_cache_free, 1,
+       any},
+      {"kmem_cache_shrink", "[NAME]", "give what nobody uses back", &Shell::kmem_cache_shrink, 0, 1},
       {"drain", "[CPU]", "give what CPUs keep back to the zones", &Shell::drain, 0, 1},
       {"cpu", "[CPU]", "which CPU asks", &Shell::cpu, 0, 1},
       {"isolate", "PFN COUNT", "set whole pageblocks apart", &Shell::isolate, 2, 2},
@@ -48,7 +63,8 @@ std::span<const Shell::Command> Shell::commands() noexcept {
       {"buddyinfo", "", "free blocks by order", &Shell::buddyinfo, 0, 0},
       {"pagetypeinfo", "", "the same by migrate type", &Shell::pagetypeinfo, 0, 0},
       {"zoneinfo", "", "watermarks, reserves, what CPUs keep", &Shell::zoneinfo, 0, 0},
-      {"slabinfo", "", "caches", &Shell::slabinfo, 0, 0},
+      {"slabinfo", "", "caches, as /proc/slabinfo has them", &Shell::slabinfo, 0, 0},
+      {"slabtop", "[ROUNDS]", "the largest caches, live while they work", &Shell::slabtop, 0, 1},
       {"extfrag", "", "fails for lack of memory (0), or pieces (1)", &Shell::extfrag, 0, 0},
       {"unusable", "", "share of free memory of no use to an order", &Shell::unusable, 0, 0},
       {"meminfo", "", "all zones, as Linux shows them in trouble", &Shell::meminfo, 0, 0},
@@ -87,10 +103,12 @@ Shell::Shell(Machine& machine, Console& console, StepTeller& teller, const Memor
       style_{console.style()},
       held_{memory_},
       objects_{memory_},
+      made_{memory_},
       failure_{memory_},
       counted_{memory_},
       on_core_{memory_},
-      refusing_{memory_} {
+      refusing_{memory_},
+      caches_{memory_} {
   // Views and explanations are wanted most when the machine has nothing left to show them with.
   const std::size_t zones = populated();
   if (!counted_.fresh(zones) || !on_core_.fresh(zones * machine.core_count()) || !refusing_.fresh(zones) ||
@@ -105,6 +123,11 @@ Shell::Shell(Machine& machine, Console& console, StepTeller& teller, const Memor
                            out.put("node ").dec(static_cast<unsigned>(zone.node)).put(' ');
                            out.put(zones::name_of(zone.type));
                          }});
+}
+
+Shell::~Shell() {
+  forget_caches();
+  machine_.set_mover({});
 }
 
 const Shell::Command* Shell::find(TextView name) noexcept {
@@ -154,13 +177,22 @@ void Shell::help(const Words& words) noexcept {
     if (words[1] == "alloc_pages")
       say()->put(
           "  TYPE is unmovable (the default), movable or reclaimable; zone= is the highest zone allowed");
+    if (words[1] == "kmem_cache_create")
+      say()->put(
+          "  SIZE and align= are bytes; a cache like one that is there becomes one with it, unless nomerge "
+          "says "
+          "no");
+    if (words[1] == "slabtop")
+      say()->put(
+          "  on a terminal, again and again until a key is pressed or ROUNDS are over; between two pictures "
+          "kmalloc and the\n  caches made here are put to use. Once, with nothing touched, where ROUNDS is 1 "
+          "or "
+          "nobody looks");
     return;
   }
   for (const Command& command : commands()) {
-    TextView arguments = command.arguments;
-    if (arguments.size() > 24) arguments = "ORDER [TYPE] [more]";
     Line line = say();
-    put_usage(line->put("  "), command.name, arguments, 36);
+    put_usage(line->put("  "), command.name, command.arguments, 36);
     line->put(' ').put(command.about);
   }
 }
@@ -175,6 +207,9 @@ void Shell::complete(const Words& words, TextView begin, const Offers& offers) n
   } else if (command.starts_with("alloc_") && command != "alloc_range" && words.size() > 1) {
     for (std::size_t i = 0; !request_word(i).empty(); ++i)
       if (request_word(i).starts_with(begin)) offers.offer(offers.self, request_word(i));
+  } else if (command == "kmem_cache_create" && words.size() > 2) {
+    offer_all({"align=", "hwcache_align", "reclaim", "dma", "account", "typesafe_by_rcu", "nomerge"}, begin,
+              offers);
   } else if ((command == "undo_isolation" || command == "alloc_range") && words.size() == 3) {
     offer_all({"unmovable", "movable", "reclaimable", "cma"}, begin, offers);
   } else if (command == "step" && words.size() == 1) {

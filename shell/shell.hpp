@@ -3,7 +3,7 @@
 
 #include "quarry/view/mem_info.hpp"
 #include "shell/book.hpp"
-#include "shell/machine.hpp"
+#include "shell/made_caches.hpp"
 #include "shell/steps.hpp"
 #include "shell/words.hpp"
 
@@ -21,7 +21,8 @@ class Shell {
   Shell(Machine& machine, Console& console, StepTeller& teller, const Memory& memory) noexcept;
   Shell(const Shell&) = delete;
   Shell& operator=(const Shell&) = delete;
-  ~Shell() { machine_.set_mover({}); }
+  // The caches that were made here go, and with them their objects.
+  ~Shell();
 
   // Reads lines until there are no more, or one says quit.
   void run() noexcept;
@@ -45,6 +46,10 @@ class Shell {
   static std::span<const Command> commands() noexcept;
   static const Command* find(TextView name) noexcept;
 
+  struct Objects {
+    PhysAddr first{}, last{};
+  };
+
   // A block that this shell has, as the book notes it.
   struct Block {
     Order order;
@@ -56,6 +61,20 @@ class Shell {
   };
   struct SinglePages {
     Pfn first, last;
+  };
+
+  // An object that this shell has, as the book notes it: of a cache, or bytes asked of kmalloc.
+  struct Object {
+    std::uint64_t bytes = 0;
+    std::optional<CacheId> cache{};
+    static constexpr std::uint64_t kOfCache = std::uint64_t{1} << 63;
+    std::uint64_t packed() const noexcept {
+      return cache ? kOfCache | static_cast<std::uint64_t>(*cache) : bytes;
+    }
+    static Object of(std::uint64_t packed) noexcept {
+      if ((packed & kOfCache) == 0) return {packed, std::nullopt};
+      return {0, static_cast<CacheId>(static_cast<std::uint16_t>(packed))};
+    }
   };
 
   // A line on its way out, from the first piece to the end of the statement that writes it.
@@ -101,7 +120,10 @@ class Shell {
   std::optional<page::MigrateType> type_of(const Words& words, std::size_t at) noexcept;
   std::optional<PfnRange> range_of(const Words& words, std::size_t at = 1) noexcept;
   std::optional<std::size_t> area_of(TextView word) noexcept;
-  std::optional<buddy::Request> request_of(const Words& words, std::size_t first) noexcept;
+  std::optional<buddy::Request> request_of(const Words& words, std::size_t first,
+                                           buddy::Request request = {}) noexcept;
+  std::optional<ObjectRequest> object_request_of(const Words& words, std::size_t first) noexcept;
+  std::optional<CacheId> cache_of(TextView name) noexcept;
   bool read_node(TextView word, buddy::Request& request) noexcept;
 
   // pages.cpp
@@ -111,8 +133,6 @@ class Shell {
   void alloc_exact(const Words& words) noexcept;
   void free_exact(const Words& words) noexcept;
   void free_all(const Words& words) noexcept;
-  void kmalloc(const Words& words) noexcept;
-  void kfree(const Words& words) noexcept;
   void held(const Words& words) noexcept;
   std::uint64_t take_singly(std::span<Pfn> into, std::uint64_t count, const buddy::Request& request,
                             SinglePages& ends) noexcept;
@@ -122,6 +142,38 @@ class Shell {
   void refuse_free(Pfn page, Error error) noexcept;
   void put_place(TextSink& out, Pfn page) const noexcept;
   bool move(Pfn from, Pfn to, Order order) noexcept;
+
+  // objects.cpp
+  void kmalloc(const Words& words) noexcept;
+  void kzalloc(const Words& words) noexcept;
+  void krealloc(const Words& words) noexcept;
+  void kfree(const Words& words) noexcept;
+  void ksize(const Words& words) noexcept;
+  void kmem_cache_alloc(const Words& words) noexcept;
+  void kmem_cache_free(const Words& words) noexcept;
+  void hand_out(const Words& words, Content content) noexcept;
+  void say_usable(PhysAddr object) noexcept;
+  std::uint64_t take_objects(CacheId cache, std::span<PhysAddr> into, std::uint64_t count,
+                             const slab::Where& where, Objects& ends) noexcept;
+  bool free_object(PhysAddr object) noexcept;
+  std::uint64_t free_objects(std::optional<CacheId> cache) noexcept;
+  void refuse_object(PhysAddr object, const ObjectLook& look) noexcept;
+  void refuse_bytes(std::uint64_t bytes, const slab::Where& where) noexcept;
+  void held_object(const Book::Entry& entry) noexcept;
+
+  // caches.cpp
+  void kmem_cache_create(const Words& words) noexcept;
+  void kmem_cache_destroy(const Words& words) noexcept;
+  void kmem_cache_shrink(const Words& words) noexcept;
+  bool read_cache_word(TextView word, slab::CacheSpec& spec) noexcept;
+  void say_created(TextView name, CacheId id) noexcept;
+  void say_destroyed(MadeCaches::Made& made, CacheId id) noexcept;
+  void forget_caches() noexcept;
+
+  // slabtop.cpp
+  void slabtop(const Words& words) noexcept;
+  bool draw_caches(std::size_t most, TextView clear) noexcept;
+  void watch_caches(std::uint64_t rounds) noexcept;
 
   // ranges.cpp
   void isolate(const Words& words) noexcept;
@@ -164,11 +216,13 @@ class Shell {
   const Memory memory_;  // the same, with no step told of what the shell itself takes
   const Style style_;
   Book held_;     // by page: a block that this shell has
-  Book objects_;  // by physical address: bytes asked for
+  Book objects_;  // by physical address: an object that this shell has
+  MadeCaches made_;
   Note failure_;  // why the last refusal was one, as it was at that moment
   Room<view::CountedZone> counted_;
   Room<PageCount> on_core_;  // of what counted() gave last
   Room<view::RefusingZone> refusing_;
+  Room<CacheLook> caches_;
   bool is_over_ = false, has_bad_lines_ = false, has_findings_ = false;
 };
 

@@ -1,162 +1,10 @@
 #include "shell/shell.hpp"
 
-#include "quarry/base/geometries.hpp"
-#include "quarry/buddy/page_allocator_impl.hpp"
-#include "quarry/memory/bring_up.hpp"
-#include "quarry/memory/metadata.hpp"
-#include "shell/stage.hpp"
-#include "tests/granted.hpp"
-#include "tests/page_sink.hpp"
-#include "tests/test.hpp"
+#include "tests/shell_machine.hpp"
 
 namespace quarry::shell {
-namespace {
 
-constexpr PageSize k4K{12};
-
-// Four megabytes of this program that stand for a machine's RAM from 1 MiB up.
-struct Ram {
-  static constexpr std::uint64_t kBase = 1u << 20;
-  alignas(4096) std::byte bytes[4u << 20];
-
-  std::byte* at(PhysRange range) noexcept {
-    if (range.empty() || range.begin().raw < kBase || kBase + sizeof bytes < range.end().raw) return nullptr;
-    return bytes + static_cast<std::size_t>(range.begin().raw - kBase);
-  }
-};
-
-struct Platform {
-  static constexpr auto kFeatures = port::Feature::none;
-  Ram* ram;
-  std::byte* map(PfnRange pages) const noexcept {
-    return ram->at({k4K.address_of(pages.begin()), k4K.address_of(pages.end())});
-  }
-  Result<Pfn> pfn_of(const void* pointer) const noexcept {
-    const auto offset = static_cast<std::uint64_t>(static_cast<const std::byte*>(pointer) - ram->bytes);
-    if (offset >= sizeof ram->bytes) return Error::out_of_range;
-    return k4K.pfn_down(PhysAddr{Ram::kBase + offset});
-  }
-};
-
-using System = memory::PageSystem<k4KSparse, Platform, StepWatcher>;
-
-class SmallMachine final : public Stage<System, Platform> {
- public:
-  using Stage<System, Platform>::Stage;
-  std::uint64_t free_pages_in_all() const noexcept {
-    std::uint64_t free = 0;
-    for (std::uint32_t zone = 0; zone < early().layout().zones.size(); ++zone)
-      if (early().layout().zones[zone].is_populated())
-        free += stats(zone).free.raw + stats(zone).on_cores.raw;
-    return free;
-  }
-  // The shell's notes out of the machine's own pages.
-  Memory own_pages() noexcept {
-    return {this,
-            [](void* self, std::size_t bytes) noexcept -> std::byte* {
-              auto& me = *static_cast<SmallMachine*>(self);
-              const auto page = me.alloc_pages(order_of(bytes), {.urgency = buddy::Urgency::unlimited});
-              return page ? me.memory_of({page.value(), page.value() + order_of(bytes).pages()}) : nullptr;
-            },
-            [](void* self, std::byte* memory, std::size_t bytes) noexcept {
-              auto& me = *static_cast<SmallMachine*>(self);
-              const auto page = Platform{me.ram}.pfn_of(memory);
-              check(page && me.free_pages(page.value(), order_of(bytes)), "a page of the shell's");
-            }};
-  }
-  Ram* ram = nullptr;
-
- private:
-  static Order order_of(std::size_t bytes) noexcept {
-    unsigned order = 0;
-    while ((std::size_t{4096} << order) < bytes) ++order;
-    return Order{order};
-  }
-};
-
-constinit Ram ram{};
-constinit std::byte tables[256u << 10] = {};
-constinit Granted<64u << 10> granted;
-
-struct Bench {
-  firmware::MapEntry map[2] = {{PhysAddr{Ram::kBase}, Bytes{sizeof ram.bytes}, firmware::MapType::usable},
-                               {PhysAddr{0xf0000}, Bytes{0x10000}, firmware::MapType::reserved}};
-  boot::Machine machine;
-  Arena arena{tables};
-  memory::EarlySystem* early = nullptr;
-
-  Bench() noexcept {
-    __builtin_memset(ram.bytes, 0, sizeof ram.bytes), __builtin_memset(tables, 0, sizeof tables);
-    machine.arch = boot::Arch::x86_64;
-    machine.geometry = k4KSparse;
-    machine.map = map;
-    machine.limits.real_mode_size = Bytes{0};
-    memory::EarlyConfig config;
-    config.direct_map = {
-        &ram, [](void* self, PhysRange range) noexcept { return static_cast<Ram*>(self)->at(range); }};
-    early = memory::EarlySystem::make(machine, arena, config).value();
-  }
-};
-
-// Lines from an array; what is said and what is complained of, each kept.
-struct Script final : Console {
-  std::span<const TextView> lines;
-  test::Page<32u << 10>* said;
-  test::Page<8u << 10> complaints;
-
-  explicit Script(std::span<const TextView> script) noexcept : lines{script}, said{&page} {
-    page.size = 0, page.cut = false;
-  }
-  std::optional<TextView> next() noexcept override {
-    if (lines.empty()) return std::nullopt;
-    const TextView line = lines.front();
-    lines = lines.subspan(1);
-    return line;
-  }
-  void write(TextView text) noexcept override { said->sink().put(text); }
-  void complain(TextView text) noexcept override { complaints.sink().put(text); }
-  Style style() const noexcept override { return {.colour = false, .unicode = false, .width = 80}; }
-
-  static test::Page<32u << 10> page;
-};
-constinit test::Page<32u << 10> Script::page = {};
-
-bool has(TextView text, TextView wanted) noexcept {
-  for (std::size_t at = 0; at + wanted.size() <= text.size(); ++at)
-    if (text.part(at, wanted.size()) == wanted) return true;
-  return false;
-}
-std::size_t lines_of(TextView text) noexcept {
-  std::size_t lines = 0;
-  for (const char c : text)
-    if (c == '\n') ++lines;
-  return lines;
-}
-
-// Runs the lines on a machine that has just booted, with what it grants or with other memory.
-template <std::size_t N, class Look>
-void on_small_machine(const TextView (&lines)[N], const Memory* memory, Look look) noexcept {
-  Bench bench;
-  StepTeller teller;
-  StepWatcher watcher;
-  watcher.to = &teller;
-  System system{*bench.early, Platform{&ram}, memory::metadata_in_ram(*bench.early), {}, watcher};
-  memory::Stage reached = memory::Stage::early;
-  expect(static_cast<bool>(memory::bring_up(*bench.early, system, reached)));
-  SmallMachine machine{*bench.early, system, Platform{&ram}};
-  machine.ram = &ram;
-  const std::uint64_t before = machine.free_pages_in_all();
-  Script script{lines};
-  {
-    Shell shell{machine, script, teller, memory == nullptr ? machine.own_pages() : *memory};
-    shell.run();
-    look(shell, script, machine.free_pages_in_all(), before);
-  }
-  machine.drain(std::nullopt);
-  expect(!machine.audit());
-}
-
-}  // namespace
+using namespace testing;
 
 TEST(a_shell_hands_out_and_takes_back) {
   const TextView lines[] = {"alloc_pages 3 reclaimable",
@@ -175,8 +23,8 @@ TEST(a_shell_hands_out_and_takes_back) {
     expect(has(script.page.view(), "  order 3, 32 KiB, at 0x"));
     expect(has(script.page.view(), "5 of 5 pages, from 0x"));
     expect(has(script.page.view(), "  3 pages, each a block of its own, node 0 DMA\n"));
-    expect(has(script.page.view(), "  128 bytes can be used\n"));
-    expect(has(script.page.view(), "\n9 blocks taken back\nevery law holds\npolicy linux: "));
+    expect(has(script.page.view(), "  128 bytes can be used, of kmalloc-128\n"));
+    expect(has(script.page.view(), "\n9 blocks and 1 object taken back\nevery law holds\npolicy linux: "));
     expect(has(script.page.view(), "pages of 4 KiB, blocks up to order 10, pageblocks of order 9, 1 CPU\n"));
     expect(script.complaints.view().empty() && !shell.has_bad_lines() && !shell.has_findings());
   });
@@ -212,16 +60,17 @@ TEST(a_shell_lives_on_the_pages_that_it_shows) {
 }
 
 TEST(a_shell_without_memory_refuses_and_hands_nothing_out) {
-  const TextView lines[] = {"alloc_pages 0",  "alloc_bulk 3", "alloc_exact 2", "kmalloc 10",
-                            "buddyinfo",      "meminfo",      "iomem",         "held",
-                            "alloc_pages 10", "why",          "audit"};
+  const TextView lines[] = {
+      "alloc_pages 0",  "alloc_bulk 3", "alloc_exact 2", "kmalloc 10", "kmem_cache_create inode 600",
+      "slabtop",        "buddyinfo",    "meminfo",       "iomem",      "held",
+      "alloc_pages 10", "why",          "audit"};
   const Memory nothing{nullptr, [](void*, std::size_t) noexcept -> std::byte* { return nullptr; },
                        [](void*, std::byte*, std::size_t) noexcept {}};
   on_small_machine(
       lines, &nothing, [](Shell& shell, Script& script, std::uint64_t free, std::uint64_t before) {
         expect_equal(free, before);
         expect(script.page.view() == TextView{"nothing\nnothing was refused yet\nevery law holds\n"});
-        expect_equal(lines_of(script.complaints.view()), 8u);
+        expect_equal(lines_of(script.complaints.view()), 10u);
         expect(!shell.has_bad_lines());
       });
 }
@@ -272,7 +121,17 @@ TEST(every_command_is_refused_or_answered_by_a_machine_that_has_nothing) {
                             "free_all",
                             "held",
                             "kmalloc 5",
+                            "kzalloc 5",
+                            "krealloc 4096 5",
                             "kfree 4096",
+                            "ksize 4096",
+                            "kmem_cache_create none 64",
+                            "kmem_cache_destroy none",
+                            "kmem_cache_alloc none",
+                            "kmem_cache_free none",
+                            "kmem_cache_free 4096",
+                            "kmem_cache_shrink",
+                            "slabtop",
                             "drain",
                             "drain 0",
                             "cpu 0",
@@ -335,6 +194,8 @@ TEST(words_are_completed_where_they_fit) {
     return count.words;
   };
   expect_equal(offered("", "alloc_"), 4u);
+  expect_equal(offered("", "kmem_cache_"), 5u);
+  expect_equal(offered("kmem_cache_create inode 600", ""), 7u);
   expect_equal(offered("help", "alloc_p"), 1u);
   expect_equal(offered("alloc_pages 4", "zone="), 5u);
   expect_equal(offered("alloc_pages", "zone="), 0u);

@@ -102,7 +102,7 @@ void Shell::explain(const view::FailedRequest& failed) noexcept {
     return;
   }
   view::print_mem_info(out, machine_.geometry(), machine_.early().layout(), *zones, failed,
-                       machine_.device_column());
+                       machine_.device_column(), machine_.slab_memory());
   out.put("Why:\n");
   view::print_obstacles(out, machine_.geometry().max_order(), *zones, failed);
 }
@@ -121,8 +121,18 @@ void Shell::meminfo(const Words&) noexcept {
     return;
   }
   TextSink out = console_.out();
+  const PageSize size = machine_.geometry().page_size();
+  const view::SlabMemory slab = machine_.slab_memory();
+  PageCount managed{}, free{};
+  for (const view::RefusingZone& zone : *zones) {
+    managed.raw += zone.counted.stats.managed.raw;
+    free.raw += zone.counted.stats.free.raw;
+  }
+  view::print_meminfo_line(out, "MemTotal:", managed, size);
+  view::print_meminfo_line(out, "MemFree:", free, size);
+  view::print_slab_memory(out, slab, size);
   view::print_mem_info(out, machine_.geometry(), machine_.early().layout(), *zones, all,
-                       machine_.device_column());
+                       machine_.device_column(), slab);
 }
 
 void Shell::buddyinfo(const Words&) noexcept {

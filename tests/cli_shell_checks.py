@@ -55,12 +55,56 @@ def check_requests():
                         "buddyinfo")[1])
     pages = lambda zones: sum(n << o for blocks in zones.values() for o, n in enumerate(blocks))
     left = pages(before) - pages(after)
-    report("all but what kmalloc has comes back", "" if left == 32 else f"{left} pages did not")
+    report("all that was handed out comes back", "" if left == 0 else f"{left} pages did not")
     got = shell("kmalloc 100", "kmalloc 5000 node=0", "held")
     says("kmalloc gives memory", got, "128 bytes can be used", "8192 bytes can be used", "100 bytes by kmalloc")
     address = got[1].split()[0]
     says("kfree takes it back, once", shell("kmalloc 100", f"kfree {address}", f"kfree {address}", "held"), "^nothing$",
          complaints=["freed already"])
+
+
+def check_objects():
+    got = shell("kmem_cache_create inode 600 hwcache_align reclaim", "kmem_cache_alloc inode 60", "kmem_cache_alloc inode node=0", "held",
+                "slabinfo", "kmem_cache_free inode", "kmem_cache_destroy inode", "audit")
+    says("a cache is made, used and unmade", got, r"^inode: 600 bytes, one every 640, aligned to 64; 12 to a slab of 8 KiB$",
+         "^60 of 60 objects of inode, from 0x[0-9a-f]+ to 0x", "^0x[0-9a-f]+  600 bytes of inode, node 0 DMA32$",
+         r"^inode +72 +72 +640 +12 +2 : tunables +0 +0 +0 : slabdata +6 +6 +0$", "^61 objects taken back$", "^every law holds$")
+    first = re.search("^0x[0-9a-f]+", got[1], re.M).group(0)
+    says("what is still in use is told by its address",
+         shell("kmem_cache_create inode 600 hwcache_align reclaim", "kmem_cache_alloc inode 61", f"kmem_cache_free inode {first}",
+               "kmem_cache_free inode", "kmem_cache_alloc inode 2", "kmem_cache_destroy inode", "kmem_cache_free inode", "kmem_cache_destroy inode",
+               "kmem_cache_destroy inode"), "^60 objects taken back$", r"^  0x[0-9a-f]+ is in use\n  0x[0-9a-f]+ is in use$", status=2,
+         complaints=["^inode: 2 objects are in use, in 1 slab; the cache lives on$", "^inode: there is no such cache$"])
+    says("caches that are alike become one",
+         shell("kmem_cache_create a 200", "kmem_cache_create b 196", "kmem_cache_create c 200 nomerge", "kmem_cache_create d 196 reclaim",
+               "kmem_cache_destroy a", "kmem_cache_destroy b", "kmem_cache_destroy kmalloc-64", "slabinfo"), "^b: merged into a, which now serves 2 creations",
+         "^c: 200 bytes", "^d: 196 bytes", "^a leaves; a stays for 1 other$", complaints=["^kmalloc-64: not made here"])
+    says("caches and arguments that make no sense are named",
+         shell("kmem_cache_create 64 64", "kmem_cache_create a 0", "kmem_cache_create a 64 align=3", "kmem_cache_create a 64 blue", "kmem_cache_alloc a",
+               "kmem_cache_create a 64M", "kmem_cache_create kmalloc-64 64", "kmalloc 5 node=9", "kmalloc 5 movable", "kmem_cache_alloc kmalloc-64 0"), status=2,
+         complaints=["which is no number", "SIZE 0", "power of two", "blue: expected align=N", "a: there is no such cache", "no slab can hold",
+                     "there is a cache of that name", "node=9: there is no such node", "objects stay where they are", "COUNT 0"])
+    got = shell("kmalloc 100", "kzalloc 100 reclaimable")
+    address, other = re.findall("^0x[0-9a-f]+", got[1], re.M)
+    says("memory grows where it is, or moves", shell("kmalloc 100", f"krealloc {address} 128", f"krealloc {address} 129", f"ksize {address}", "held"),
+         f"^{address}  128 bytes can be used, of kmalloc-128$", f"^moved from {address}$", "192 bytes can be used, of kmalloc-192$",
+         complaints=[f"^{address}: freed already, or never handed out: of kmalloc-128$"])
+    says("an address that is no object does no harm",
+         shell("kmalloc 100", "kzalloc 100 reclaimable", f"kfree {address[:-1]}8", f"kfree {other}", f"kmem_cache_free {other} {address} {address}", "kfree 4096",
+               "kfree 0xfffffffffffffff8", "krealloc 0x1000 5", "audit"), "^every law holds$",
+         complaints=["no object starts there|freed already", "freed already.*of kmalloc-rcl-128$", "freed already.*of kmalloc-128$", "nothing was handed out", "outside of memory",
+                     "nothing was handed out"])
+    got = shell("slabtop", "kmalloc 1M", "meminfo", "kmem_cache_shrink", "kmem_cache_shrink kmalloc-64", "slabtop 5")
+    says("slabtop prints once where nobody looks", got, r"^ Active / Total Objects \(% used\)    : \d+ / \d+ \(\d+\.\d%\)$",
+         "^  OBJS ACTIVE  USE OBJ SIZE  SLABS OBJ/SLAB CACHE SIZE NAME$", r"^ +\d+ +\d+ +\d+% +\d+\.\d\dK +\d+ +\d+ +\d+K kmem_cache_node$",
+         r"^0 pages given back$")
+    problem = "" if got[1].count("OBJ SIZE") == 2 and "\x1b" not in got[1] else "more than two pictures"
+    counts = [int(number) for number in re.findall(r"^ *(\d+) +\d+ +\d+% ", got[1].split("OBJ SIZE")[1], re.M)]
+    report("slabtop has the most objects first", problem or ("" if counts == sorted(counts, reverse=True) and counts else f"{counts}"))
+    kib = {name: int(number) for name, number in re.findall(r"^(Slab|SReclaimable|SUnreclaim): +(\d+) kB$", got[1], re.M)}
+    slabs = sum(int(n) * int(per) * 4 for per, n in re.findall(r"^\S+(?: +\d+){4} +(\d+) : .* slabdata +(\d+) ", shell("kmalloc 1M", "slabinfo")[1], re.M))
+    report("meminfo counts slabs, and large blocks of kmalloc's",
+           "" if kib["Slab"] == kib["SReclaimable"] + kib["SUnreclaim"] == slabs + 1024 else f"{kib}, {slabs}")
 
 
 def check_ranges():
@@ -198,6 +242,10 @@ def check_person():
     types(b"\x15step on\n", b"every step is told")
     types(b"\x1b[A\x1b[A\n", b"\x1b[1mhand out")  # the request again, painted
     types(b"\x15why\n", b"nothing was refused yet")
+    types(b"slabtop\n", b"0 allocations and frees so far")
+    read_until(master, b" NAME", 5)  # the second picture
+    types(b"x", b"quarry> ")
+    types(b"audit\n", b"every law holds\r\n")
     read_until(master, b"quarry> ")  # until then the terminal may still be in another mode, and eat the key
     status, end = "none", time.time() + 20
     while status == "none" and time.time() < end:
@@ -240,6 +288,7 @@ def check_live_zones():
 def check_shell():
     check_live_zones()
     check_requests()
+    check_objects()
     check_ranges()
     check_areas()
     check_failures()

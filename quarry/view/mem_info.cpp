@@ -124,8 +124,8 @@ void print_failure(TextSink& out, const FailedRequest& failed) noexcept {
 }
 
 void print_mem_info(TextSink& out, const Geometry& geometry, const zones::Layout& layout,
-                    std::span<const RefusingZone> zones, const FailedRequest& failed,
-                    DeviceColumn device) noexcept {
+                    std::span<const RefusingZone> zones, const FailedRequest& failed, DeviceColumn device,
+                    const SlabMemory& slab) noexcept {
   const auto is_shown = [&](const RefusingZone& zone) { return zone.counted.type <= failed.request.highest; };
   std::uint64_t free = 0, free_cma = 0, on_cores = 0, present = 0, managed = 0, high = 0, cma = 0;
   for (const RefusingZone& zone : zones) {
@@ -139,7 +139,9 @@ void print_mem_info(TextSink& out, const Geometry& geometry, const zones::Layout
     if (is_high) high += zone.present.raw;
   }
   for (const zones::Zone& zone : layout.zones) cma += zone.cma.raw;
-  out.put("Mem-Info:\n free:").dec(free).put(" free_pcp:").dec(on_cores);
+  out.put("Mem-Info:\n slab_reclaimable:").dec(slab.reclaimable.raw);
+  out.put(" slab_unreclaimable:").dec(slab.unreclaimable.raw).put('\n');
+  out.put(" free:").dec(free).put(" free_pcp:").dec(on_cores);
   out.put(" free_cma:").dec(free_cma).put('\n');
   MemInfo print{out, geometry};
   for (const RefusingZone& zone : zones) {

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "quarry/buddy/request.hpp"
+#include "quarry/view/slab_memory.hpp"
 #include "quarry/view/zoneinfo.hpp"
 
 namespace quarry::view {
@@ -38,8 +39,8 @@ void print_failure(TextSink& out, const FailedRequest& failed) noexcept;
 //
 // Source    Linux 6.1, mm/page_alloc.c, "__show_free_areas"; lib/show_mem.c, "__show_mem" (format).
 void print_mem_info(TextSink& out, const Geometry& geometry, const zones::Layout& layout,
-                    std::span<const RefusingZone> zones, const FailedRequest& failed,
-                    DeviceColumn device) noexcept;
+                    std::span<const RefusingZone> zones, const FailedRequest& failed, DeviceColumn device,
+                    const SlabMemory& slab) noexcept;
 
 // One sentence a zone, in the order of `zones`: what forbids it to serve, and by how much.
 void print_obstacles(TextSink& out, Order max_order, std::span<const RefusingZone> zones,

@@ -67,11 +67,13 @@ TEST(mem_info_reads_as_linux_prints_it) {
   const Machine machine;
   test::Page<2048> page;
   auto out = page.sink();
-  print_mem_info(out, k4KSparse, machine.layout, machine.refusing, kOrder3, DeviceColumn::present);
+  print_mem_info(out, k4KSparse, machine.layout, machine.refusing, kOrder3, DeviceColumn::present,
+                 {PageCount{3}, PageCount{40}});
   expect(!page.cut);
   expect(
       page.view() ==
       TextView{"Mem-Info:\n"
+               " slab_reclaimable:3 slab_unreclaimable:40\n"
                " free:537 free_pcp:7 free_cma:512\n"
                "Node 0 DMA free:68kB boost:0kB min:340kB low:424kB high:508kB reserved_highatomic:0KB "
                "present:15992kB managed:15360kB free_pcp:0kB local_pcp:0kB free_cma:0kB\n"
@@ -94,9 +96,10 @@ TEST(mem_info_leaves_out_what_is_above_the_request) {
   auto out = page.sink();
   FailedRequest failed = kOrder3;
   failed.request.highest = ZoneType::dma32;
-  print_mem_info(out, k4KSparse, machine.layout, machine.refusing, failed, DeviceColumn::absent);
+  print_mem_info(out, k4KSparse, machine.layout, machine.refusing, failed, DeviceColumn::absent, {});
   for (std::size_t at = 0; at < page.size; ++at) expect(!page.view().part(at).starts_with("Node 0 Normal"));
-  expect(page.view().starts_with("Mem-Info:\n free:537 free_pcp:0 free_cma:512\n"));
+  expect(page.view().starts_with(
+      "Mem-Info:\n slab_reclaimable:0 slab_unreclaimable:0\n free:537 free_pcp:0 free_cma:512\n"));
 }
 
 TEST(each_zone_says_what_forbids_it_and_by_how_much) {

@@ -10,7 +10,8 @@ void print_slabinfo_header(TextSink& out) noexcept {
 }
 
 void print_slabinfo_line(TextSink& out, const slab::CacheStats& cache) noexcept {
-  out.left(cache.name, 17).put(' ').dec(cache.active_objects, 6).put(' ').dec(cache.total_objects, 6);
+  const std::uint64_t active = cache.active_objects + cache.at_hand;
+  out.left(cache.name, 17).put(' ').dec(active, 6).put(' ').dec(cache.total_objects, 6);
   out.put(' ').dec(cache.size, 6).put(' ').dec(cache.objects_per_slab, 4);
   out.put(' ').dec(cache.pages_per_slab.raw, 4);
   out.put(" : tunables ").dec(0, 4).put(' ').dec(0, 4).put(' ').dec(0, 4);

@@ -18,8 +18,9 @@ TEST(slabinfo_reads_as_proc_prints_it) {
                             .active_objects = 3,
                             .total_objects = 128,
                             .active_slabs = 1,
-                            .total_slabs = 2});
-  expect(page.view() == TextView{"kmalloc-64             3    128     64   64    1 : tunables    0    0    0"
+                            .total_slabs = 2,
+                            .at_hand = 2});
+  expect(page.view() == TextView{"kmalloc-64             5    128     64   64    1 : tunables    0    0    0"
                                  " : slabdata      2      2      0\n"});
 }
 
