@@ -93,7 +93,7 @@ class KmemCache {
   //           is. Nothing changed but stats().failures.
   // Cost      a pop from this core's array; every so often one lock for an array full, and now and then a slab.
   [[gnu::always_inline]] Result<void*> alloc(const Where& where = {}) noexcept {
-    void* object;
+    void* object = nullptr;
     if (where.node == kHere && take_here(object)) [[likely]]
       return object;
     return alloc_slowly(pack(where));
@@ -226,7 +226,7 @@ class KmemCache {
   struct Emptied {
     static constexpr unsigned kMost = kArrayBytes[0] / sizeof(void*);
     unsigned count = 0;
-    Pfn slabs[kMost];
+    std::uint64_t slabs[kMost];  // numbers of their first frames; only `count` are written
   };
 
   KmemCache(Common<P, H>& common, const CacheSpec& spec, const Packing& packing, std::uint16_t id,

@@ -414,7 +414,7 @@ std::uint64_t KmemCache<P, H>::shrink() noexcept {
           if (head.objects_in_use() != 0 || emptied.count == Emptied::kMost) return;
           node.unlink(*pages_, slab);
           node.forget_slab(slab, static_cast<std::uint16_t>(objects_in_slab(head)));
-          emptied.slabs[emptied.count++] = slab;
+          emptied.slabs[emptied.count++] = slab.raw;
         });
       }
       gone += drop(emptied);

@@ -97,16 +97,16 @@ Result<std::uint64_t> KmemCache<P, H>::usable_size(const void* object) noexcept 
 // A slab's live objects are those that its chain does not hold; the chain is walked once for some hundred of them.
 template <PageSource P, Hardening H>
 void KmemCache<P, H>::for_each_live(const LeakHook& leak) noexcept {
-  constexpr std::uint32_t kAtOnce = 512;
+  constexpr std::uint32_t at_once = 512;
   const auto tell = [&](Pfn slab, const page::Descriptor& head) {
     const Slots<H> all = slots(slab, head.order());
     const std::uint32_t count = objects_in_slab(head);
-    for (std::uint32_t from = 0; from < count && head.objects_in_use() != 0; from += kAtOnce) {
-      bool is_free[kAtOnce] = {};
+    for (std::uint32_t from = 0; from < count && head.objects_in_use() != 0; from += at_once) {
+      bool is_free[at_once] = {};
       std::uint32_t index = head.free_object();
       for (std::uint32_t steps = 0; index < count && steps < count; ++steps, index = all.next_of(index))
-        if (index >= from && index - from < kAtOnce) is_free[index - from] = true;
-      for (std::uint32_t i = from; i < count && i - from < kAtOnce; ++i)
+        if (index >= from && index - from < at_once) is_free[index - from] = true;
+      for (std::uint32_t i = from; i < count && i - from < at_once; ++i)
         if (!is_free[i - from])
           leak.tell(leak.self,
                     {.cache = name_, .object = object_of(all.slot(i)), .allocated = track(all.slot(i), 0)});

@@ -53,7 +53,7 @@ void KmemCache<P, H>::forget_if_empty(Lists& home, Pfn slab, bool was_full, Empt
   if (head.objects_in_use() == 0 && home.partial >= packing_.min_partial) {
     if (!was_full) home.unlink(*pages_, slab);
     home.forget_slab(slab, static_cast<std::uint16_t>(objects_in_slab(head)));
-    emptied.slabs[emptied.count++] = slab;
+    emptied.slabs[emptied.count++] = slab.raw;
   } else if (was_full) {
     home.push_last(*pages_, slab);
   }
@@ -74,7 +74,7 @@ void KmemCache<P, H>::put_one(Lists& home, const Place& place, Emptied& emptied)
 // the direct RAM, where everything follows from the address.
 template <PageSource P, Hardening H>
 void KmemCache<P, H>::put_row(Lists& home, std::span<void* const> row, Emptied& emptied) noexcept {
-  constexpr const char* kWrong = "what was given back is no object of this cache";
+  constexpr const char* wrong = "what was given back is no object of this cache";
   constexpr unsigned shift = P::kGeometry.page_size().shift();
   const auto ram = common_->ram;
   const std::uint32_t common = page::Descriptor::Tag::slab_of(id_, packing_.order);
@@ -87,13 +87,13 @@ void KmemCache<P, H>::put_row(Lists& home, std::span<void* const> row, Emptied& 
     auto* const own = ram.descriptor_of(slot);
     if (own == nullptr || !own->tag().is_slab_of(common)) [[unlikely]] {
       const Place place = place_of(object_of(slot));
-      check(place.state == ObjectState::live, kWrong);
+      check(place.state == ObjectState::live, wrong);
       put_one(home, place, emptied);
       continue;
     }
     const std::uint64_t offset = reinterpret_cast<std::uintptr_t>(slot) - ram.begin;
     const std::uint16_t index = divider_.index_of(offset & bytes_less_one, packing_.objects);
-    check(index != kNoObject, kWrong);
+    check(index != kNoObject, wrong);
     page::Descriptor& head = *(own - ((offset >> shift) & pages_less_one));
     const std::uint16_t after = head.put_object(index);
     all.link(slot, after);
@@ -330,7 +330,7 @@ void KmemCache<P, H>::drop_pages(Pfn slab) noexcept {
 
 template <PageSource P, Hardening H>
 std::uint64_t KmemCache<P, H>::drop(const Emptied& emptied) noexcept {
-  for (unsigned i = 0; i < emptied.count; ++i) drop_pages(emptied.slabs[i]);
+  for (unsigned i = 0; i < emptied.count; ++i) drop_pages(Pfn{emptied.slabs[i]});
   return emptied.count;
 }
 

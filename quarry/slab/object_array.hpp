@@ -9,6 +9,7 @@
 // the pointer alone. Arrays are objects of two caches that have no arrays themselves.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 
@@ -30,9 +31,9 @@ struct ObjectArray {
     if (left < 0) [[unlikely]]
       return false;
     top = static_cast<std::size_t>(left);
-    const auto address = reinterpret_cast<std::uintptr_t>(objects()[left]);
+    const auto address = std::bit_cast<std::uintptr_t>(objects()[left]);
     if (address == 0) __builtin_unreachable();  // nothing lets one in: who tests the result tests nothing
-    object = reinterpret_cast<void*>(address);
+    object = std::bit_cast<void*>(address);
     return true;
   }
   // There is one.

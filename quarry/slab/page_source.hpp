@@ -1,6 +1,7 @@
 // quarry/slab/page_source.hpp: what slabs ask of whoever owns the pages.
 #pragma once
 
+#include <bit>
 #include <concepts>
 #include <cstddef>
 #include <span>
@@ -40,7 +41,7 @@ struct DirectRam {
   std::byte* memory_of(Pfn page) const noexcept {
     const std::uint64_t at = page.raw - first_page.raw;
     return at < bytes >> kPageShift
-               ? reinterpret_cast<std::byte*>(begin + (static_cast<std::uintptr_t>(at) << kPageShift))
+               ? std::bit_cast<std::byte*>(begin + (static_cast<std::uintptr_t>(at) << kPageShift))
                : nullptr;
   }
 };
