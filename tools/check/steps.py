@@ -252,6 +252,8 @@ def all_steps():
              command("tools/mutate", "tests/mutations/early.toml"), cores=WHOLE, counts=True),
         Step("mutation-pages", "faults in the page allocator that its tests must find",
              command("tools/mutate", "tests/mutations/buddy.toml"), cores=WHOLE, counts=True),
+        Step("mutation-slab", "faults in the slab allocator that its tests must find",
+             command("tools/mutate", "tests/mutations/slab.toml"), cores=WHOLE, counts=True),
     ]
     long += [Step("random-machines", "random machines booted by Debian's kernels in QEMU, and here",
                   lambda job: job.run("tools/random-machines", "sample", timeout=3600) and None, ("build-release",), counts=True,
