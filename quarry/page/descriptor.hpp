@@ -5,7 +5,7 @@
 // cache of an object is one look away, and its slab's head is the frame's number with `order` low bits cleared.
 //
 //              word 0                                     word 1     word 2     word 3
-//   state      31       20 19      8 7    4 3     0
+//   state      31       20 19      8 7    4 3 2   0
 //   -----------------------------------------------------------------------------------------------------
 //   nothing    0           0         0      0             0          0          0
 //   free       list        part      order  1             next       previous   0
@@ -25,6 +25,7 @@
 //              spans at most 2^31 frames.
 //   frame      A frame's number, kNoFrame at an end: a per-CPU list may reach across parts. Where a core keeps its blocks
 //              in arrays these words say nothing, and `type` is the list's.
+//   bit 3      of a slab, whether its cache's number is below kQuickCaches; 0 in all other states.
 //   free head  of a slab, low 16 bits: number of the first free object, kNoObject when there is none.
 //   in use     of a slab, high 16 bits: number of objects handed out.
 //   owner's    Two words that whoever holds the page may use. Zero when it is handed out.
@@ -52,13 +53,14 @@ class Descriptor {
  public:
   static constexpr unsigned kMaxParts = 1u << 12;
   static constexpr unsigned kMaxCaches = 1u << 12;
+  static constexpr unsigned kQuickCaches = 64;
   static constexpr std::uint16_t kNoObject = 0xffff;
   static constexpr Pfn kNoFrame{(std::uint64_t{1} << 48) - 1};
 
   // Word 0, read once.
   class Tag {
    public:
-    constexpr State state() const noexcept { return static_cast<State>(raw_ & 0xf); }
+    constexpr State state() const noexcept { return static_cast<State>(raw_ & 7); }
     constexpr Order order() const noexcept { return Order{(raw_ >> 4) & 0xf}; }
     constexpr unsigned part() const noexcept { return (raw_ >> 8) & 0xfff; }
     constexpr MigrateType list() const noexcept { return static_cast<MigrateType>(raw_ >> 20); }
@@ -73,24 +75,24 @@ class Descriptor {
     constexpr bool is_free(Order order, unsigned part) const noexcept {
       return (raw_ & 0xfffff) == of(State::free, order, part, 0).raw_;
     }
-    // Whether this is a slab of a cache with a number below a power of two: one test for both.
-    constexpr bool is_slab_below(std::uint32_t power) const noexcept {
-      return ((raw_ - static_cast<std::uint32_t>(State::slab)) & (0xfu | ~(power - 1) << 20)) == 0;
-    }
+    // Whether this is a slab of a cache with a number below kQuickCaches: one bit says both.
+    constexpr bool is_quick_slab() const noexcept { return (raw_ & kQuick) != 0; }
     // What all frames of a cache's slabs of one order have in common, whichever part they are of.
     static constexpr std::uint32_t slab_of(std::uint32_t cache, Order order) noexcept {
-      return static_cast<std::uint32_t>(State::slab) | order.raw() << 4 | cache << 20;
+      return static_cast<std::uint32_t>(State::slab) | quick(cache) | order.raw() << 4 | cache << 20;
     }
     constexpr bool is_slab_of(std::uint32_t common) const noexcept { return (raw_ & 0xfff000ff) == common; }
-    constexpr std::uint32_t cache_of_slab() const noexcept {
-      return (raw_ - static_cast<std::uint32_t>(State::slab)) >> 20;
-    }
+    constexpr std::uint32_t cache_of_slab() const noexcept { return raw_ >> 20; }
     constexpr bool is_allocated(Order order) const noexcept {
       return (raw_ & 0xff) == of(State::allocated, order, 0, 0).raw_;
     }
 
    private:
     friend class Descriptor;
+    static constexpr std::uint32_t kQuick = 8;
+    static constexpr std::uint32_t quick(std::uint32_t cache) noexcept {
+      return cache < kQuickCaches ? kQuick : 0;
+    }
     constexpr explicit Tag(std::uint32_t raw) noexcept : raw_{raw} {}
     static constexpr Tag of(State state, Order order, unsigned part, unsigned high) noexcept {
       return Tag{static_cast<std::uint32_t>(state) | order.raw() << 4 | part << 8 | high << 20};
@@ -146,7 +148,7 @@ class Descriptor {
   // From allocated only, keeping order and part; the links, the counts and the free list start empty.
   constexpr void become_slab(unsigned cache) noexcept {
     check(state() == State::allocated && cache < kMaxCaches, "this page cannot become a slab");
-    *this = {tag(State::slab, order(), part(), cache), 0, 0, kNoObject};
+    *this = {tag(State::slab, order(), part(), cache) | Tag::quick(cache), 0, 0, kNoObject};
   }
   // From nothing only: a tail of the slab that `head` describes. become_nothing() undoes it.
   constexpr void become_slab_tail(const Descriptor& head) noexcept {
@@ -225,5 +227,6 @@ class Descriptor {
   std::uint32_t c_ = 0;
 };
 static_assert(sizeof(Descriptor) == 16 && alignof(Descriptor) == 4);
+static_assert(static_cast<unsigned>(State::reserved) < 8);  // three bits
 
 }  // namespace quarry::page

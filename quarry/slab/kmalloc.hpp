@@ -60,7 +60,7 @@ class Kmalloc {
     if constexpr (!H.any_per_object()) {
       if (const page::Descriptor* const page = ram_.descriptor_of(memory)) [[likely]] {
         const page::Descriptor::Tag tag = page->tag();
-        if (tag.is_slab_below(kOwnIds) && by_id_[tag.cache_of_slab()]->keep_here(memory)) [[likely]]
+        if (tag.is_quick_slab() && by_id_[tag.cache_of_slab()]->keep_here(memory)) [[likely]]
           return Done{};
       }
     }
@@ -126,7 +126,7 @@ class Kmalloc {
   // What kfree() looks at before anything else: where most pages are, and the caches of low numbers, which are kmalloc's own if
   // it was booted early. A number without a cache has one that takes nothing in.
   decltype(std::declval<P&>().direct_ram()) ram_{};
-  static constexpr std::uint32_t kOwnIds = 64;
+  static constexpr std::uint32_t kOwnIds = page::Descriptor::kQuickCaches;
   Cache* by_id_[kOwnIds] = {};
   Cache* small_[kSmall >> kSmallShift] = {};
   Cache* caches_[kMemories][kSizeClasses] = {};

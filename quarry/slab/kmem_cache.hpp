@@ -36,11 +36,10 @@ enum class Memory : std::uint8_t {
   dma,          // SLAB_CACHE_DMA: pages of the DMA zone
 };
 
-enum class Charged : std::uint8_t { no, yes };  // SLAB_ACCOUNT: told apart from what is not, no more
-enum class Merging : std::uint8_t {
-  allowed,
-  never
-};  // never: kmalloc's own, whose objects are copied to users
+// SLAB_ACCOUNT: what is charged to somebody is kept apart from what is not, no more.
+enum class Charged : std::uint8_t { no, yes };
+// Never: kmalloc's own, whose objects are copied to users.
+enum class Merging : std::uint8_t { allowed, never };
 
 struct CacheSpec {
   TextView name;            // the characters must outlive the cache

@@ -17,7 +17,7 @@ inline void fill_bytes(std::byte* begin, std::size_t count, unsigned char value)
 }
 // The first byte that is not `value`; `count`: all are.
 inline std::size_t first_other(const std::byte* begin, std::size_t count, unsigned char value) noexcept {
-  const std::uint64_t eight = 0x0101'0101'0101'0101 * value;
+  const std::uint64_t eight = std::uint64_t{0x0101'0101'0101'0101} * value;
   std::size_t i = 0;
   for (std::uint64_t now = 0; count - i >= sizeof now; i += sizeof now) {
     __builtin_memcpy(&now, begin + i, sizeof now);
