@@ -271,6 +271,7 @@ TEST(when_large_blocks_are_gone_slabs_are_small_and_both_kinds_mix) {
   for (void*& object : objects) object = cache.alloc().value();  // 12 in the large slab, 3 in a small one
   expect_equal(cache.stats().total_objects, 13 + 3);
   expect_equal(cache.stats().total_slabs, 2);
+  expect_equal(cache.stats().pages, PageCount{4 + 1});
   expect(cache.audit().holds());
   expect_equal(cache.free(static_cast<std::byte*>(objects[14]) + 1232).error(), Error::bad_argument);
   for (void* object : objects) expect(static_cast<bool>(cache.free(object)));
