@@ -144,6 +144,12 @@ struct ExerciseEntry {
   std::string outcome;  // "ok", or the name of the law that broke
 };
 
+// A part of the virtual address space of a kernel that was not moved.
+struct AddressSpacePart {
+  std::string name;  // "direct map", "vmalloc"
+  std::uint64_t first = 0, last = 0;
+};
+
 struct BootReport {
   std::string source;  // what was booted: a file, "built-in pc-2g", "this host"
   std::string arch;
@@ -166,6 +172,7 @@ struct BootReport {
   std::vector<LedgerEntry> ledger;  // sums to ram_bytes
   std::vector<StepEntry> steps;
   std::vector<TimelineEntry> timeline;
+  std::vector<AddressSpacePart> address_space;  // sorted, without gaps; empty: not known
   std::vector<ExerciseEntry> exercises;
   std::vector<std::string> notes;    // what a person should know: guesses, refusals, what is not modelled
   std::vector<std::string> sources;  // `host`: what could be read, and what could not and why

@@ -206,6 +206,7 @@ class PagesStage {
   void read_end() {
     read_early(early_, log_, report_);
     read_zones(early_, report_);
+    read_layout(early_, report_);
     read_iomem(early_, memory_, report_);
     auto ledger = make_ledger(report_, log_);
     refine_ledger(early_, ledger);

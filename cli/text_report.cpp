@@ -52,6 +52,7 @@ class Writer {
     if (shows(Stage::buddy)) buddy();
     if (shows(Stage::slab)) slab();
     if (style_.stage == Stage::all) {
+      if (!report_.address_space.empty()) address_space();
       section("where the RAM went");
       ledger();
       totals();
@@ -241,6 +242,30 @@ class Writer {
         lines.push_back(line.substr(0, constant));
     }
     for (const auto& line : lines) text_ += line + "\n";
+  }
+
+  // Each part with its share of what is the kernel's; holes are left out, what is the user's has no bar.
+  void address_space() {
+    section("address space: where the kernel sees it (nokaslr)");
+    const bool is_wide = report_.address_space.back().last > 0xffff'ffff;
+    const std::size_t digits = is_wide ? 18 : 10;
+    const std::size_t fixed = 2 + 2 * digits + 3 + 2 + 8 + 2 + 10 + 2;
+    const std::size_t room = style_.width > fixed + 8 ? style_.width - fixed : 0;
+    const auto size_of = [](const AddressSpacePart& part) { return part.last - part.first + 1; };
+    std::uint64_t most = 1;
+    for (const auto& part : report_.address_space)
+      if (part.name != "user" && part.name != "hole") most = std::max(most, size_of(part));
+    Lines lines;
+    for (const auto& part : report_.address_space) {
+      if (part.name == "hole") continue;
+      std::string line = fmt::format("  {:#0{}x} - {:#0{}x}  {:>8}  {:<10}", part.first, digits, part.last,
+                                     digits, human_size(size_of(part)), part.name);
+      if (std::string drawn = part.name == "user" ? "" : bar(size_of(part), most, room); !drawn.empty())
+        line += "  " + std::move(drawn);
+      while (line.back() == ' ') line.pop_back();
+      lines.push_back(std::move(line));
+    }
+    list(lines);
   }
 
   void ledger() {

@@ -114,7 +114,7 @@ void VirtualLayout::arm64() noexcept {
   add_image(modules_end);
   const std::uint64_t behind = image_virtual_ == 0 ? modules_end : parts_[count_ - 1].last + 1;
   add(PartKind::vmalloc, behind, vmalloc_end - 1);
-  add(PartKind::fixmap, vmemmap - 36 * kMiB, vmemmap - 32 * kMiB - 1);
+  add(PartKind::fixmap, vmemmap - 32 * kMiB - 4124 * kKiB, vmemmap - 32 * kMiB - 1);
   add(PartKind::pci_io, vmemmap - 24 * kMiB, vmemmap - 8 * kMiB - 1);
   add(PartKind::vmemmap, vmemmap, vmemmap + ((end - begin) >> shrinks) - 1);
 }

@@ -50,6 +50,7 @@ TEST(arm64_lies_by_its_number_of_bits) {
   expect_part(layout, PartKind::modules, 0xffff800000000000, 0xffff800007ffffff);
   expect_part(layout, PartKind::kernel, 0xffff800008000000, 0xffff800009afffff);
   expect_part(layout, PartKind::vmalloc, 0xffff800009b00000, 0xfffffbffefffffff);
+  expect_part(layout, PartKind::fixmap, 0xfffffbfffdbf9000, 0xfffffbfffdffffff);
   expect_part(layout, PartKind::pci_io, 0xfffffbfffe800000, 0xfffffbffff7fffff);
   expect_part(layout, PartKind::vmemmap, 0xfffffc0000000000, 0xfffffdffffffffff);
   rules.va_bits = 39;
