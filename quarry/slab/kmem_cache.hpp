@@ -381,6 +381,7 @@ class KmemCache {
 }  // namespace quarry::slab
 
 #include "quarry/slab/kmem_cache_cores.hpp"
+#include "quarry/slab/kmem_cache_drain.hpp"
 #include "quarry/slab/kmem_cache_hardened.hpp"
 #include "quarry/slab/kmem_cache_report.hpp"
 #include "quarry/slab/kmem_cache_slabs.hpp"

@@ -123,9 +123,9 @@ Result<Done> SlabAllocator<P, H>::boot_lists() noexcept QUARRY_UNLOCKED {
 // The caches of the cores' arrays.
 template <PageSource P, Hardening H>
 Result<Done> SlabAllocator<P, H>::boot_arrays() noexcept {
-  static constexpr const char* kNames[] = {"kmem_cache_cpu-512", "kmem_cache_cpu-128"};
+  static constexpr const char* names[] = {"kmem_cache_cpu-512", "kmem_cache_cpu-128"};
   for (unsigned kind = 0; kind < 2; ++kind) {
-    const CacheSpec spec{.name = kNames[kind], .size = kArrayBytes[kind], .line_align = LineAlign::yes};
+    const CacheSpec spec{.name = names[kind], .size = kArrayBytes[kind], .line_align = LineAlign::yes};
     const Result<Packing> packing = packing_for(spec);
     if (!packing) return packing.error();
     const Result<Cache*> made = make(spec, packing.value());
