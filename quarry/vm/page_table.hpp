@@ -71,6 +71,17 @@ class PageTable {
   // Cost      as map(); a table of which a part goes is searched for what is left.
   Result<Done> unmap(VirtRange range) noexcept;
 
+  // What begin_unmap() ended and finish_unmap() has not told yet.
+  class Ended;
+
+  // The same in two steps, so that many ranges are told at once: entries go now, processors are told and emptied
+  // tables given back by finish_unmap(), before which nothing is mapped and nothing audited.
+  //
+  // Errors    as unmap(); what `ended` held already stays in it. Nothing changed.
+  Result<Done> begin_unmap(VirtRange range, Ended& ended) noexcept;
+  // Tells one range around all that ended, if anything did.
+  void finish_unmap(Ended& ended) noexcept;
+
   // Allows something else in `range`, whole pages, all of which are mapped. Large pages that are cut are split;
   // pages are never joined again. What is allowed already stays as it is.
   //
@@ -173,7 +184,8 @@ class PageTable {
                     Chain& spare) noexcept;
 
   // page_table_change_impl.hpp
-  Result<Done> change(VirtRange range, std::optional<Access> access) noexcept;
+  Result<Done> change_and_tell(VirtRange range, std::optional<Access> access) noexcept;
+  Result<Done> change(VirtRange range, std::optional<Access> access, Ended& ended) noexcept;
   Result<std::uint64_t> plan_change(const Entry* table, unsigned level, Span span,
                                     const std::optional<Access>& access) const noexcept;
   static std::uint64_t tables_to_split(const Part& part) noexcept;
@@ -197,6 +209,19 @@ class PageTable {
   Entry kept_bits_;
   PhysAddr root_;
   std::uint64_t tables_ = 0;  // law: the root and those below; 0: released, or moved from
+};
+
+template <TableFormat Format, class P>
+  requires port::DirectMap<P>
+class PageTable<Format, P>::Ended {
+  friend PageTable;
+  void add(VirtRange range) noexcept {
+    const bool was_empty = changed_.empty();
+    changed_ = {was_empty || range.begin() < changed_.begin() ? range.begin() : changed_.begin(),
+                was_empty || changed_.end() < range.end() ? range.end() : changed_.end()};
+  }
+  VirtRange changed_{};  // around all that did; empty: nothing did
+  Chain emptied_{};
 };
 
 }  // namespace quarry::vm

@@ -12,18 +12,41 @@ namespace quarry::vm {
 template <TableFormat F, class P>
   requires port::DirectMap<P>
 Result<Done> PageTable<F, P>::unmap(VirtRange range) noexcept {
-  return change(range, std::nullopt);
+  return change_and_tell(range, std::nullopt);
 }
 
 template <TableFormat F, class P>
   requires port::DirectMap<P>
 Result<Done> PageTable<F, P>::protect(VirtRange range, Access access) noexcept {
-  return change(range, access);
+  return change_and_tell(range, access);
 }
 
 template <TableFormat F, class P>
   requires port::DirectMap<P>
-Result<Done> PageTable<F, P>::change(VirtRange range, std::optional<Access> access) noexcept {
+Result<Done> PageTable<F, P>::begin_unmap(VirtRange range, Ended& ended) noexcept {
+  return change(range, std::nullopt, ended);
+}
+
+template <TableFormat F, class P>
+  requires port::DirectMap<P>
+void PageTable<F, P>::finish_unmap(Ended& ended) noexcept {
+  if (!ended.changed_.empty()) walkers_.tell_gone(ended.changed_);
+  give_back(ended.emptied_);
+  ended = Ended{};
+}
+
+template <TableFormat F, class P>
+  requires port::DirectMap<P>
+Result<Done> PageTable<F, P>::change_and_tell(VirtRange range, std::optional<Access> access) noexcept {
+  Ended ended;
+  const Result<Done> done = change(range, access, ended);
+  if (done) finish_unmap(ended);
+  return done;
+}
+
+template <TableFormat F, class P>
+  requires port::DirectMap<P>
+Result<Done> PageTable<F, P>::change(VirtRange range, std::optional<Access> access, Ended& ended) noexcept {
   const auto span = span_of(range.begin(), range.size());
   if (!span) return span.error();
   const auto missing = plan_change(table(root_), Tree::top(), span.value(), access);
@@ -34,11 +57,12 @@ Result<Done> PageTable<F, P>::change(VirtRange range, std::optional<Access> acce
   Change change{.access = access,
                 .base = VirtAddr{range.begin().raw - span.value().begin},
                 .changed = {UINT64_MAX, 0},
-                .spare = taken.value()};
+                .spare = taken.value(),
+                .emptied = ended.emptied_};
   change_entries(table(root_), Tree::top(), span.value(), change);
   check(change.spare.count == 0, "fewer tables are needed than were planned");
-  if (change.changed.begin < change.changed.end) walkers_.tell_gone(change.range_of(change.changed));
-  give_back(change.emptied);
+  if (change.changed.begin < change.changed.end) ended.add(change.range_of(change.changed));
+  ended.emptied_ = change.emptied;
   return Done{};
 }
 

@@ -272,11 +272,11 @@ using Formats =
 TYPED_TEST_SUITE(WriterModel, Formats);
 
 TYPED_TEST(WriterModel, is_what_a_processor_walks) {
-  rc::check("random changes", [] {
+  EXPECT_TRUE(rc::check("random changes", [] {
     Lockstep<TypeParam> lockstep;
     const auto steps = *rc::gen::inRange(1, 30);
     for (int i = 0; i < steps; ++i) lockstep.step();
-  });
+  }));
 }
 
 }  // namespace

@@ -115,6 +115,29 @@ TEST(an_emptied_table_goes_back_and_the_walkers_are_told_before) {
   expect(!tree.audit());
 }
 
+TEST(ranges_that_end_together_are_told_together_and_only_then_given_back) {
+  TestMachine machine{memory};
+  auto tree = Tree::make(machine.map(), machine.pages(), machine.walkers()).value();
+  expect(bool{tree.map(VirtAddr{kHigh}, phys(0, 2 * kPage), kData)});
+  expect(bool{tree.map(VirtAddr{kHigh + kGigabyte}, phys(0, kTwoMegabytes), kData)});
+  Tree::Ended ended;
+  expect(bool{tree.begin_unmap(virt(kHigh + kGigabyte, kTwoMegabytes), ended)});
+  expect(bool{tree.begin_unmap(virt(kHigh, 2 * kPage), ended)});
+  const auto again = tree.begin_unmap(virt(kHigh, 2 * kPage), ended);
+  expect(!again && again.error() == Error::not_found);
+  expect(is_absent(tree, kHigh) && is_absent(tree, kHigh + kGigabyte));
+  expect(machine.gone == 0 && machine.given_back == 0);
+
+  tree.finish_unmap(ended);
+  expect_equal(machine.gone, 1u);
+  expect(machine.last_gone == virt(kHigh, kGigabyte + kTwoMegabytes));
+  expect_equal(tree.tables(), 1u);
+  expect_equal(machine.told_at_first_return, 1u);
+  tree.finish_unmap(ended);  // nothing is left to tell
+  expect_equal(machine.gone, 1u);
+  expect(!tree.audit());
+}
+
 TEST(what_is_mapped_stays_and_says_busy) {
   TestMachine machine{memory};
   auto tree = Tree::make(machine.map(), machine.pages(), machine.walkers()).value();
