@@ -144,6 +144,19 @@ TEST(a_write_to_a_free_object_is_found_before_it_is_used_again) {
   expect(m.slabs.audit().holds());
 }
 
+TEST(a_write_to_the_last_byte_of_a_free_object_is_found) {
+  auto& m = machine<kHardened>();
+  auto& cache = cache_of(m);
+  for (const unsigned at : {0u, 62u, 63u}) {
+    std::byte* const object = bytes(cache.alloc());
+    expect(static_cast<bool>(cache.free(object)));
+    write(object + at, 0x99);
+    expect(bytes(cache.alloc()) != object);
+    expect(last.fault == Fault::written_while_free && last.object == object);
+    expect_equal(last.offset, at);
+  }
+}
+
 TEST(fresh_and_free_objects_are_filled) {
   auto& m = machine<kHardened>();
   auto& cache = cache_of(m);
