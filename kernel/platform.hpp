@@ -37,20 +37,16 @@ struct Platform {
   // that comes is put off by its handler, until the last guard ends. Disabling them and enabling them again would be twice as long.
   class Guard {
    public:
-    explicit Guard(const Platform&) noexcept {
-      arch::enter_guard();
-      core_ = arch::this_core();
-    }
+    explicit Guard(const Platform&) noexcept { arch::enter_guard(); }
     Guard(const Guard&) = delete;
     Guard& operator=(const Guard&) = delete;
     ~Guard() {
       if (arch::leave_guard()) [[unlikely]]
         serve_due();
     }
-    unsigned core() const noexcept { return core_; }
-
-   private:
-    unsigned core_;
+    // Read anew: while it lives they stay as they are.
+    unsigned core() const noexcept { return arch::this_core(); }
+    std::size_t core_line() const noexcept { return arch::this_core_line(); }
   };
 };
 static_assert(quarry::port::Platform<Platform> && quarry::port::InverseMap<Platform>);

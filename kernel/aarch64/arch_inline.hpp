@@ -53,6 +53,7 @@ inline volatile unsigned* core_words() noexcept {
   return reinterpret_cast<volatile unsigned*>(tables);
 }
 inline unsigned this_core() noexcept { return core_words()[0]; }
+inline std::size_t this_core_line() noexcept { return std::size_t{64} * this_core(); }
 // An interrupt leaves the count as it found it, and what it puts off is looked for when the count is down.
 inline void enter_guard() noexcept {
   volatile unsigned* const words = core_words();

@@ -29,6 +29,7 @@ struct CoreTables {
 
   unsigned index = 0;                        // at GS:0
   std::uint32_t guards = arch::kNothingDue;  // at GS:4
+  std::uint64_t line = 0;                    // at GS:8: 64 * index
   alignas(8) std::uint64_t descriptors[5] = {0, 0x00af'9a00'0000'ffff, 0x00cf'9200'0000'ffff, 0, 0};
   TaskState task{};
   alignas(16) std::byte double_fault_stack[kStackBytes] = {};

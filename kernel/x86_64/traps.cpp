@@ -77,6 +77,7 @@ void fill_gates() noexcept {
 void use_core_tables(CoreTables& tables, unsigned index) noexcept {
   if (gates[0].type == 0) fill_gates();
   tables.index = index;
+  tables.line = std::uint64_t{64} * index;
   const auto end_of = [](std::byte* stack) {
     return reinterpret_cast<std::uint64_t>(stack) + CoreTables::kStackBytes;
   };

@@ -40,6 +40,7 @@ concept InverseMap = requires(P& p, const void* pointer) {
 //
 //   Guard       while one lives, this core does nothing else that would ask the same allocators: nothing interrupts
 //               it, nobody else is switched to. In a kernel, interrupts are off. Guards nest. It knows its core().
+//               It may know core_line(), 64 times that, for who looks into a row of cache lines at every call.
 //   Lock        what cores wait for one another with; taken only under a Guard.
 //   run_on()    runs `function` once as if `core` called it between two guards, and returns when it has run: by an
 //               interrupt there, or here, if `core` stays out of all guards meanwhile. Called with no guard or lock

@@ -71,14 +71,14 @@ struct Common {
   std::uint64_t secret;                // for links and orders; never 0
   KmemCache<P, H>* records = nullptr;  // "kmem_cache_node": where the records of further stretches come from
   decltype(std::declval<P&>().direct_ram()) ram{};  // where slabs are found fastest
-  KmemCache<P, H>* arrays[2] = {};                  // null: cores keep nothing at hand
+  KmemCache<P, H>* arrays[kArrayKinds] = {};        // null: cores keep nothing at hand
   FaultHook hook{};
   Atomic<std::size_t> events{};  // allocations and frees that left a track
 };
 
 // Lives in an object of the cache "kmem_cache", with what each core has and one pointer for each node behind it.
 template <PageSource P, Hardening H>
-class KmemCache {
+class alignas(64) KmemCache {
  public:
   KmemCache(const KmemCache&) = delete;
   KmemCache& operator=(const KmemCache&) = delete;
@@ -103,7 +103,7 @@ class KmemCache {
   [[gnu::always_inline]] bool take_here([[maybe_unused]] void*& object) noexcept {
     if constexpr (!H.any_per_object()) {
       const Guard guard{pages_->cores()};
-      return loaded(guard.core())->pop(object);
+      return mine(guard).loaded->pop(object);
     }
     return false;
   }
@@ -137,7 +137,7 @@ class KmemCache {
   [[gnu::always_inline]] bool keep_here([[maybe_unused]] void* object) noexcept {
     if constexpr (!H.any_per_object()) {
       const Guard guard{pages_->cores()};
-      return loaded(guard.core())->push(object);
+      return mine(guard).loaded->push(object);
     }
     return false;
   }
@@ -243,24 +243,26 @@ class KmemCache {
         charged_{spec.charged},
         is_mergeable_{spec.merging == Merging::allowed && spec.constructor == nullptr &&
                       spec.link == LinkPlace::inside} {
-    for (unsigned i = 0; i < cores; ++i) loaded(i) = no_array();
-    for (unsigned i = 0; i < cores; ++i) ::new (static_cast<void*>(beside() + i)) Beside{};
+    for (unsigned i = 0; i < cores; ++i) ::new (static_cast<void*>(&at(i))) AtCore{};
     for (std::size_t i = 0; i < nodes; ++i) table()[i] = nullptr;
   }
   static constexpr std::size_t size_for(unsigned cores, std::size_t nodes) noexcept {
-    return sizeof(KmemCache) + cores * (sizeof(void*) + sizeof(Beside)) + nodes * sizeof(void*);
+    return sizeof(KmemCache) + cores * sizeof(AtCore) + nodes * sizeof(void*);
   }
 
   // Behind the cache itself: what each core has, then one pointer for each node id, null for nodes without memory.
-  [[gnu::always_inline]] ObjectArray*& loaded(unsigned core) noexcept {
-    return reinterpret_cast<ObjectArray**>(this + 1)[core];
+  [[gnu::always_inline]] AtCore& at(unsigned core) noexcept {
+    return reinterpret_cast<AtCore*>(this + 1)[core];
   }
-  Beside* beside() noexcept { return reinterpret_cast<Beside*>(&loaded(cores_)); }
-  AtCore at(unsigned core) noexcept {
-    Beside& more = beside()[core];
-    return {loaded(core), more.spare, more.outgoing, more.visits};
+  // A port may know 64 times the number of its core without a multiplication.
+  template <class G>
+  [[gnu::always_inline]] AtCore& mine(const G& guard) noexcept {
+    if constexpr (requires { guard.core_line(); })
+      return *reinterpret_cast<AtCore*>(reinterpret_cast<std::byte*>(this + 1) + guard.core_line());
+    else
+      return at(guard.core());
   }
-  Lists** table() noexcept { return reinterpret_cast<Lists**>(beside() + cores_); }
+  Lists** table() noexcept { return reinterpret_cast<Lists**>(&at(cores_)); }
   Lists* lists(NodeId node) noexcept {
     const std::size_t index = static_cast<std::size_t>(node);
     return index < nodes_ ? table()[index] : nullptr;
@@ -298,11 +300,11 @@ class KmemCache {
   void* take_at_hand(const Where& where, ObjectArray*& fresh) noexcept;
   void put(const Place& place) noexcept;
   enum class Kept : bool { no, yes };
-  Kept keep(const AtCore& mine, Lists& home, void* slot, ObjectArray*& fresh, bool may_ask,
+  Kept keep(AtCore& mine, Lists& home, void* slot, ObjectArray*& fresh, bool may_ask,
             Emptied& emptied) noexcept;
-  Kept send(const AtCore& mine, void* slot, ObjectArray*& fresh, bool may_ask, Emptied& emptied) noexcept;
+  Kept send(AtCore& mine, void* slot, ObjectArray*& fresh, bool may_ask, Emptied& emptied) noexcept;
   void hand_over(ObjectArray& array, Emptied& emptied) noexcept;
-  std::uint64_t empty_core(const AtCore& mine) noexcept;
+  std::uint64_t empty_core(AtCore& mine) noexcept;
   std::uint64_t empty_node(Lists& node) noexcept;
   ObjectArray* make_array() noexcept;
   void drop_array(ObjectArray* array) noexcept;

@@ -18,7 +18,7 @@ inline constexpr std::size_t kVisitsBeforeArrays = 2;
 
 template <PageSource P, Hardening H>
 ObjectArray* KmemCache<P, H>::make_array() noexcept {
-  KmemCache* const arrays = common_->arrays[packing_.size > kSmallObject ? 1 : 0];
+  KmemCache* const arrays = common_->arrays[array_kind(packing_.size)];
   const Result<void*> memory = arrays->alloc({.effort = buddy::Effort::no_wait});
   if (!memory) return nullptr;
   const std::uint32_t room = room_for_objects(packing_.size);
@@ -32,7 +32,7 @@ ObjectArray* KmemCache<P, H>::make_array() noexcept {
 template <PageSource P, Hardening H>
 void KmemCache<P, H>::drop_array(ObjectArray* array) noexcept {
   if (array == nullptr || !array->is_real()) return;
-  KmemCache* const arrays = common_->arrays[packing_.size > kSmallObject ? 1 : 0];
+  KmemCache* const arrays = common_->arrays[array_kind(packing_.size)];
   check(array->top == 0 && static_cast<bool>(arrays->free(array)), "an array that was not there");
 }
 
@@ -59,7 +59,7 @@ Result<void*> KmemCache<P, H>::take(const Where& where) noexcept {
     bool wants_array = false;
     {
       const Guard guard{pages_->cores()};
-      const AtCore mine = at(guard.core());
+      AtCore& mine = at(guard.core());
       wants_array = !mine.loaded->is_real() && ++mine.visits > detail::kVisitsBeforeArrays;
     }
     if (wants_array) fresh = make_array();
@@ -82,7 +82,7 @@ Result<void*> KmemCache<P, H>::take(const Where& where) noexcept {
 template <PageSource P, Hardening H>
 void* KmemCache<P, H>::take_at_hand(const Where& where, ObjectArray*& fresh) noexcept {
   const Guard guard{pages_->cores()};
-  const AtCore mine = at(guard.core());
+  AtCore& mine = at(guard.core());
   const NodeId home = pages_->home_of(guard.core());
   const NodeId node = where.node == kHere ? home : where.node;
   if (fresh != nullptr && !mine.loaded->is_real()) {
@@ -128,7 +128,7 @@ std::size_t KmemCache<P, H>::alloc_bulk(std::span<void*> out, const Where& where
     if constexpr (!H.any_per_object()) {
       if (where.node == kHere) {
         const Guard guard{pages_->cores()};
-        const AtCore mine = at(guard.core());
+        AtCore& mine = at(guard.core());
         for (unsigned i = 0; i < 2; ++i) {
           ObjectArray& array = *mine.loaded;
           const std::size_t wanted = out.size() - done, count = wanted < array.top ? wanted : array.top;
@@ -182,7 +182,7 @@ void KmemCache<P, H>::put(const Place& place) noexcept {
     Emptied emptied;
     {
       const Guard guard{pages_->cores()};
-      const AtCore mine = at(guard.core());
+      AtCore& mine = at(guard.core());
       if (!keeps_arrays_ || (!may_ask && fresh == nullptr && !mine.loaded->is_real())) {
         const quarry::Hold hold{home.lock};
         put_one(home, place, emptied);
@@ -208,7 +208,7 @@ void KmemCache<P, H>::put(const Place& place) noexcept {
 //
 // Returns   no: an array is wanted first, and may be asked for.
 template <PageSource P, Hardening H>
-auto KmemCache<P, H>::keep(const AtCore& mine, Lists& home, void* slot, ObjectArray*& fresh, bool may_ask,
+auto KmemCache<P, H>::keep(AtCore& mine, Lists& home, void* slot, ObjectArray*& fresh, bool may_ask,
                            Emptied& emptied) noexcept -> Kept {
   if (!mine.loaded->is_real()) {
     if (fresh == nullptr) return Kept::no;  // may ask, or there is one
@@ -252,7 +252,7 @@ auto KmemCache<P, H>::keep(const AtCore& mine, Lists& home, void* slot, ObjectAr
 //
 // Returns   no: there is no array for them.
 template <PageSource P, Hardening H>
-auto KmemCache<P, H>::send(const AtCore& mine, void* slot, ObjectArray*& fresh, bool may_ask,
+auto KmemCache<P, H>::send(AtCore& mine, void* slot, ObjectArray*& fresh, bool may_ask,
                            Emptied& emptied) noexcept -> Kept {
   if (!mine.outgoing->is_real()) {
     if (fresh == nullptr) return Kept::no;
@@ -299,7 +299,7 @@ Result<Done> KmemCache<P, H>::free_bulk(std::span<void* const> objects, std::siz
   while (count < objects.size() && result) {
     if constexpr (!H.any_per_object()) {
       const Guard guard{pages_->cores()};
-      const AtCore mine = at(guard.core());
+      AtCore& mine = at(guard.core());
       for (unsigned i = 0; i < 2; ++i) {
         ObjectArray& array = *mine.loaded;
         const std::size_t room = array.limit > array.top ? array.limit - array.top : 0,

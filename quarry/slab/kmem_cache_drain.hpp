@@ -25,7 +25,7 @@ void KmemCache<P, H>::for_each_core(Visit&& visit) noexcept {
 }
 
 template <PageSource P, Hardening H>
-std::uint64_t KmemCache<P, H>::empty_core(const AtCore& mine) noexcept {
+std::uint64_t KmemCache<P, H>::empty_core(AtCore& mine) noexcept {
   std::uint64_t gone = 0;
   for (ObjectArray* const array : {mine.loaded, mine.spare, mine.outgoing}) {
     if (array->top == 0) continue;
@@ -61,7 +61,7 @@ template <PageSource P, Hardening H>
 std::uint64_t KmemCache<P, H>::drain() noexcept {
   if (!keeps_arrays_) return 0;
   std::uint64_t gone = 0;
-  for_each_core([&](unsigned, const AtCore& mine) noexcept { gone += empty_core(mine); });
+  for_each_core([&](unsigned, AtCore& mine) noexcept { gone += empty_core(mine); });
   for (std::size_t i = 0; i < nodes_; ++i)
     if (table()[i] != nullptr) gone += empty_node(*table()[i]);
   return gone;
@@ -72,7 +72,7 @@ template <PageSource P, Hardening H>
 std::uint64_t KmemCache<P, H>::drop_arrays() noexcept {
   if (!keeps_arrays_) return 0;
   std::uint64_t gone = 0;
-  for_each_core([&](unsigned, const AtCore& mine) noexcept {
+  for_each_core([&](unsigned, AtCore& mine) noexcept {
     gone += empty_core(mine);
     ObjectArray* const were[] = {mine.loaded, mine.spare, mine.outgoing};
     mine.loaded = mine.spare = mine.outgoing = no_array();

@@ -15,8 +15,7 @@ CacheStats KmemCache<P, H>::stats() noexcept {
                .objects_per_slab = packing_.objects,
                .pages_per_slab = packing_.order.pages(),
                .failures = failures_.load_relaxed()};
-  if (keeps_arrays_)
-    for_each_core([&](unsigned, const AtCore& mine) noexcept { s.at_hand += mine.objects(); });
+  if (keeps_arrays_) for_each_core([&](unsigned, AtCore& mine) noexcept { s.at_hand += mine.objects(); });
   std::uint64_t empty = 0, in_use = 0;
   for (std::size_t i = 0; i < nodes_; ++i) {
     if (table()[i] == nullptr) continue;
@@ -58,7 +57,7 @@ bool KmemCache<P, H>::is_at_hand(const Place& place) noexcept {
   if (!keeps_arrays_) return false;
   const void* const slot = slots(place.begin).slot(place.index);
   bool found = false;
-  for_each_core([&](unsigned, const AtCore& mine) noexcept {
+  for_each_core([&](unsigned, AtCore& mine) noexcept {
     for (const ObjectArray* const array : {mine.loaded, mine.spare, mine.outgoing})
       found = found || is_in(*array, slot);
   });
@@ -217,7 +216,7 @@ Audit KmemCache<P, H>::audit() noexcept {
   }
   Law law = Law::none;
   if (keeps_arrays_)
-    for_each_core([&](unsigned, const AtCore& mine) noexcept {
+    for_each_core([&](unsigned, AtCore& mine) noexcept {
       for (ObjectArray* const array : {mine.loaded, mine.spare, mine.outgoing})
         if (law == Law::none) law = audit_array(*array);
     });

@@ -226,7 +226,7 @@ void* KmemCache<P, H>::take_first(Lists& home, Pfn slab, std::uint32_t direct, u
   }
   page::Descriptor& head = known(*pages_, slab);
   const Slots<H> all = slots(slab, head.order());
-  ObjectArray& array = *loaded(core);
+  ObjectArray& array = *at(core).loaded;
   const bool is_near = only_ != nullptr || pages_->node_of(slab) == pages_->home_of(core);
   if (is_near && array.top == 0 && array.room >= direct - 1) {
     if (direct > 1) {

@@ -54,9 +54,13 @@ struct ObjectArray {
 };
 static_assert(sizeof(ObjectArray) % sizeof(void*) == 0);
 
-// The two sizes of arrays, in bytes: for objects up to kSmallObject bytes, and for larger ones.
-inline constexpr std::uint32_t kArrayBytes[2] = {512, 128};
-inline constexpr std::uint32_t kSmallObject = 512;
+// The sizes of arrays, in bytes, and up to which size of objects they are for: many of small ones, a few of large ones.
+inline constexpr unsigned kArrayKinds = 3;
+inline constexpr std::uint32_t kArrayBytes[kArrayKinds] = {1024, 512, 128};
+inline constexpr std::uint32_t kObjectBytes[kArrayKinds - 1] = {128, 512};
+constexpr unsigned array_kind(std::uint32_t size) noexcept {
+  return size <= kObjectBytes[0] ? 0 : size <= kObjectBytes[1] ? 1 : 2;
+}
 constexpr std::uint32_t room_of_array(unsigned kind) noexcept {
   return (kArrayBytes[kind] - std::uint32_t{sizeof(ObjectArray)}) / std::uint32_t{sizeof(void*)};
 }
@@ -69,35 +73,29 @@ constexpr std::uint64_t waiting_bytes(std::uint64_t node_bytes) noexcept {
 }
 // How many objects of `size` bytes an array holds: fewer of large ones, or a core would sit on too much memory.
 constexpr std::uint32_t room_for_objects(std::uint32_t size) noexcept {
-  if (size <= kSmallObject) return room_of_array(0);
-  const std::uint32_t most = room_of_array(1);
-  return size <= 2048 ? most : size <= 4096 ? most / 2 : size <= 8192 ? most / 4 : 2;
+  const std::uint32_t most = room_of_array(array_kind(size));
+  if (size <= 2048) return most;
+  return size <= 4096 ? most / 2 : size <= 8192 ? most / 4 : 2;
 }
 
 // Stands where a core has no array: nothing is in it, and nothing goes in. Never written.
 inline constexpr ObjectArray kNoArray{};
 inline ObjectArray* no_array() noexcept { return const_cast<ObjectArray*>(&kNoArray); }
 
-// What a core has beside `loaded`.
-struct Beside {
+// What one core has of one cache, in a cache line of its own: cores that change their arrays do not get in each other's way.
+struct alignas(64) AtCore {
+  ObjectArray* loaded = no_array();
   ObjectArray* spare = no_array();
   ObjectArray* outgoing = no_array();
   std::size_t visits = 0;  // when nothing was at hand, before it had an array
-};
 
-// What one core has of one cache. `loaded` stands apart from the rest, in a row for all cores, so that it is found by one addition.
-struct AtCore {
-  ObjectArray*& loaded;
-  ObjectArray*& spare;
-  ObjectArray*& outgoing;
-  std::size_t& visits;
-
-  void turn() const noexcept {
+  void turn() noexcept {
     ObjectArray* const was = loaded;
     loaded = spare;
     spare = was;
   }
   std::uint64_t objects() const noexcept { return std::uint64_t{loaded->top} + spare->top + outgoing->top; }
 };
+static_assert(sizeof(AtCore) == 64);
 
 }  // namespace quarry::slab

@@ -52,6 +52,7 @@ template <PageSource P, Hardening H>
 Result<Done> SlabAllocator<P, H>::boot_caches() noexcept {
   const CacheSpec cache_spec{.name = "kmem_cache",
                              .size = static_cast<std::uint32_t>(Cache::size_for(cores_, node_ids_)),
+                             .align = alignof(Cache),
                              .line_align = LineAlign::yes};
   const CacheSpec lists_spec{
       .name = "kmem_cache_node", .size = sizeof(typename Cache::Lists), .line_align = LineAlign::yes};
@@ -123,8 +124,8 @@ Result<Done> SlabAllocator<P, H>::boot_lists() noexcept QUARRY_UNLOCKED {
 // The caches of the cores' arrays.
 template <PageSource P, Hardening H>
 Result<Done> SlabAllocator<P, H>::boot_arrays() noexcept {
-  static constexpr const char* names[] = {"kmem_cache_cpu-512", "kmem_cache_cpu-128"};
-  for (unsigned kind = 0; kind < 2; ++kind) {
+  static constexpr const char* names[] = {"kmem_cache_cpu-1k", "kmem_cache_cpu-512", "kmem_cache_cpu-128"};
+  for (unsigned kind = 0; kind < kArrayKinds; ++kind) {
     const CacheSpec spec{.name = names[kind], .size = kArrayBytes[kind], .line_align = LineAlign::yes};
     const Result<Packing> packing = packing_for(spec);
     if (!packing) return packing.error();

@@ -79,7 +79,9 @@ void SlabAllocator<P, H>::drop_lists(Cache& cache) noexcept {
 
 template <PageSource P, Hardening H>
 bool SlabAllocator<P, H>::is_own(const Cache& cache) const noexcept {
-  return &cache == caches_ || &cache == lists_ || &cache == common_.arrays[0] || &cache == common_.arrays[1];
+  for (const Cache* const arrays : common_.arrays)
+    if (&cache == arrays) return true;
+  return &cache == caches_ || &cache == lists_;
 }
 
 // The oldest cache whose slots are as good as those asked for, and waste less than a word.

@@ -392,7 +392,7 @@ TEST(SlabDeath, APointerThatIsNoObjectStopsTheArrayThatHoldsIt) {
         void* objects[8];
         for (void*& object : objects) object = cache.alloc().value();
         for (void* object : objects) static_cast<void>(cache.free(object));
-        ObjectArray* const mine = *reinterpret_cast<ObjectArray**>(&cache + 1);
+        ObjectArray* const mine = reinterpret_cast<AtCore*>(&cache + 1)->loaded;
         mine->objects()[0] = static_cast<std::byte*>(objects[0]) + 8;
         cache.drain();
       },

@@ -29,8 +29,7 @@ std::uint64_t records(Machine& m) { return m.slabs.first()->next()->stats().acti
 // The pointers to the nodes' lists stand behind the cache and what its only core has.
 using Lists = NodeLists<NoLock>;
 Lists& lists_of(Cache& cache, NodeId node) {
-  auto* const beside = reinterpret_cast<Beside*>(reinterpret_cast<void**>(&cache + 1) + 1);
-  return *reinterpret_cast<Lists**>(beside + 1)[static_cast<unsigned>(node)];
+  return *reinterpret_cast<Lists**>(reinterpret_cast<AtCore*>(&cache + 1) + 1)[static_cast<unsigned>(node)];
 }
 
 TEST(a_link_leads_back_to_its_slab_wherever_that_lies) {
