@@ -78,7 +78,9 @@ class Slot<Done, true> {
 template <class T>
 class Slot<T*, true> {
  public:
-  constexpr explicit Slot(T* v) noexcept : value_{v} {}
+  constexpr explicit Slot(T* v) noexcept : value_{v}, error_{0} {
+    check(v != nullptr, "a null pointer as a value");
+  }
   constexpr explicit Slot(Error e) noexcept : value_{nullptr}, error_{static_cast<std::size_t>(e)} {}
   constexpr bool is_full() const noexcept { return value_ != nullptr; }
   constexpr T* const& value() const noexcept { return value_; }
@@ -87,7 +89,7 @@ class Slot<T*, true> {
 
  private:
   T* value_;
-  std::size_t error_;  // a whole word, as above; not written where there is a value
+  std::size_t error_;  // a whole word, as above
 };
 
 // A guard's slot hands its guard on when it moves, and lets go of what it still holds exactly once.

@@ -43,8 +43,10 @@ class Kmalloc {
   // Cost      as KmemCache::alloc(), and a look into a table for sizes up to 1 KiB.
   [[gnu::always_inline]] Result<void*> kmalloc(std::uint64_t size, const Where& where = {},
                                                Memory memory = Memory::normal) noexcept {
-    if (size - 1 < kSmall && memory == Memory::normal) [[likely]]
+    if (size - 1 < small_sizes_ && memory == Memory::normal) [[likely]] {
+      if (size - 1 >= kSmall) __builtin_unreachable();
       return small_[(size - 1) >> kSmallShift]->alloc(where);
+    }
     return kmalloc_slowly(size, pack(where), memory);
   }
   // The same, every byte that ksize() counts zero.
@@ -128,6 +130,7 @@ class Kmalloc {
   decltype(std::declval<P&>().direct_ram()) ram_{};
   static constexpr std::uint32_t kOwnIds = page::Descriptor::kQuickCaches;
   Cache* by_id_[kOwnIds] = {};
+  std::uint64_t small_sizes_ = 0;  // kSmall; 0 while there are no caches
   Cache* small_[kSmall >> kSmallShift] = {};
   Cache* caches_[kMemories][kSizeClasses] = {};
   [[no_unique_address]] typename P::Cores::Lock lock_;  // for who changes these two
@@ -157,12 +160,14 @@ Result<Done> Kmalloc<P, H>::boot(DmaCaches dma) noexcept {
   ram_ = slabs_->pages().direct_ram();
   learn_ids();
   for (std::uint64_t i = 0; i < kSmall >> kSmallShift; ++i) small_[i] = cache_for((i + 1) << kSmallShift);
+  small_sizes_ = kSmall;
   return Done{};
 }
 
 template <PageSource P, Hardening H>
 std::uint64_t Kmalloc<P, H>::shut_down() noexcept {
   std::uint64_t left = large_blocks_;
+  small_sizes_ = 0;
   for (auto& kind : caches_) {
     for (Cache*& cache : kind) {
       if (cache == nullptr) continue;
@@ -201,7 +206,7 @@ Result<void*> Kmalloc<P, H>::take_large(std::uint64_t size, const Where& where, 
   buddy::Request request{.placement = where.placement,
                          .urgency = where.urgency,
                          .effort = where.effort,
-                         .node = where.node == kHere ? pages.home_of(pages.cores().this_core()) : where.node};
+                         .node = node_asked(pages, where)};
   if (memory == Memory::dma) request.highest = zones::ZoneType::dma;
   if (memory == Memory::reclaimable) request.type = page::MigrateType::reclaimable;
   const Result<Pfn> block = pages.alloc_pages(order, request);

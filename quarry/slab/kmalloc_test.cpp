@@ -134,6 +134,19 @@ TEST(zero_bytes_are_no_memory_and_no_failure) {
   expect_equal(k.shut_down(), 0);
 }
 
+TEST(without_caches_every_size_is_refused) {
+  Machine& m = booted_machine();
+  Kmallocs k{m.slabs};
+  for (const std::uint64_t size : {1u, 100u, 1024u, 1025u, 8192u})
+    expect_equal(k.kmalloc(size).error(), Error::bad_argument);
+  expect(static_cast<bool>(k.boot(DmaCaches::none)));
+  void* const memory = k.kmalloc(100).value();
+  expect(static_cast<bool>(k.kfree(memory)));
+  expect_equal(k.shut_down(), 0);
+  for (const std::uint64_t size : {1u, 100u, 1024u, 1025u, 8192u})
+    expect_equal(k.kmalloc(size).error(), Error::bad_argument);
+}
+
 TEST(pages_of_others_are_not_freed) {
   Machine& m = booted_machine();
   Kmallocs k{m.slabs};

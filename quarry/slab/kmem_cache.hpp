@@ -203,7 +203,6 @@ class alignas(64) KmemCache {
            serves(packing_, packing, word);
   }
   unsigned users() const noexcept { return users_; }  // creations that were merged into it, and its own
-  bool keeps_arrays() const noexcept { return keeps_arrays_; }
 
  private:
   friend class SlabAllocator<P, H>;
@@ -302,7 +301,7 @@ class alignas(64) KmemCache {
   enum class Kept : bool { no, yes };
   Kept keep(AtCore& mine, Lists& home, void* slot, ObjectArray*& fresh, bool may_ask,
             Emptied& emptied) noexcept;
-  Kept send(AtCore& mine, void* slot, ObjectArray*& fresh, bool may_ask, Emptied& emptied) noexcept;
+  Kept send(AtCore& mine, void* slot, ObjectArray*& fresh, Emptied& emptied) noexcept;
   void hand_over(ObjectArray& array, Emptied& emptied) noexcept;
   std::uint64_t empty_core(AtCore& mine) noexcept;
   std::uint64_t empty_node(Lists& node) noexcept;
@@ -323,7 +322,8 @@ class alignas(64) KmemCache {
   Result<void*> take_enlisted(Lists& home, Pfn slab, std::uint32_t direct, const Where& where) noexcept;
   void* take_first(Lists& home, Pfn slab, std::uint32_t direct, unsigned core) noexcept
       QUARRY_REQUIRES(home.lock);
-  void* pop(Pfn slab) noexcept;
+  std::byte* pop(Pfn slab) noexcept;
+  void* take_fresh(Pfn slab) noexcept;
   void enlist(Lists& home, Pfn slab) noexcept QUARRY_REQUIRES(home.lock);
   void fill(Pfn slab, std::uint32_t direct) noexcept;
   void forget_if_empty(Lists& home, Pfn slab, bool was_full, Emptied& emptied) noexcept

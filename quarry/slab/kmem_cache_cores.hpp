@@ -67,7 +67,7 @@ Result<void*> KmemCache<P, H>::take(const Where& where) noexcept {
   void* slot = take_at_hand(where, fresh);
   drop_array(fresh);
   if (slot != nullptr) return slot;
-  const NodeId node = where.node == kHere ? pages_->home_of(pages_->cores().this_core()) : where.node;
+  const NodeId node = node_asked(*pages_, where);
   slot = take_from_other(where, node, packing_.min_partial);
   if (slot != nullptr) return slot;
   const Result<void*> made = take_from_new(where);
@@ -100,12 +100,8 @@ void* KmemCache<P, H>::take_at_hand(const Where& where, ObjectArray*& fresh) noe
   Lists& local = *found;
   const quarry::Hold hold{local.lock};
   if (!is_near || !mine.loaded->is_real()) {
-    if (void* const slot = take_one(local)) return slot;
-    ObjectArray* const array = local.take_full();
-    if (array == nullptr) return nullptr;
-    void* const slot = array->pop_known();
-    array->top == 0 ? local.put_empty(*array) : local.put_full(*array);
-    return slot;
+    void* const slot = take_one(local);
+    return slot != nullptr ? slot : local.take_waiting();
   }
   if (ObjectArray* const full = local.take_full()) {
     local.put_empty(*mine.loaded);
@@ -190,7 +186,7 @@ void KmemCache<P, H>::put(const Place& place) noexcept {
       } else if (&home == lists(pages_->home_of(guard.core()))) {
         kept = keep(mine, home, slot, fresh, may_ask, emptied);
       } else {
-        kept = send(mine, slot, fresh, may_ask, emptied);
+        kept = send(mine, slot, fresh, emptied);
         if (kept == Kept::no && !may_ask) {
           const quarry::Hold hold{home.lock};
           put_one(home, place, emptied);
@@ -252,14 +248,12 @@ auto KmemCache<P, H>::keep(AtCore& mine, Lists& home, void* slot, ObjectArray*& 
 //
 // Returns   no: there is no array for them.
 template <PageSource P, Hardening H>
-auto KmemCache<P, H>::send(AtCore& mine, void* slot, ObjectArray*& fresh, bool may_ask,
-                           Emptied& emptied) noexcept -> Kept {
+auto KmemCache<P, H>::send(AtCore& mine, void* slot, ObjectArray*& fresh, Emptied& emptied) noexcept -> Kept {
   if (!mine.outgoing->is_real()) {
     if (fresh == nullptr) return Kept::no;
     mine.outgoing = fresh;
     fresh = nullptr;
   }
-  static_cast<void>(may_ask);
   if (mine.outgoing->push_known(slot)) return Kept::yes;
   hand_over(*mine.outgoing, emptied);
   check(mine.outgoing->push_known(slot), "an empty array without room");

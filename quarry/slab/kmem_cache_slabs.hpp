@@ -30,10 +30,7 @@ std::size_t KmemCache<P, H>::take_row(Lists& from, void** end, std::size_t most)
     head.set_objects(static_cast<std::uint16_t>(index),
                      static_cast<std::uint16_t>(head.objects_in_use() + (got - before)));
     from.in_use += got - before;
-    if (index == kNoObject) {
-      from.unlink(*pages_, slab);
-      from.push_full(*pages_, slab);
-    }
+    if (index == kNoObject) from.fill_up(*pages_, slab);
   }
   return got;
 }
@@ -123,15 +120,8 @@ void* KmemCache<P, H>::take_from_other(const Where& where, NodeId node, std::uin
     Lists& other = *found;
     const Hold hold{pages_->cores(), other.lock};
     if (other.partial > above) return take_one(other);
-    if (above != 0) continue;
-    ObjectArray* const array = other.take_full();
-    if (array == nullptr) continue;
-    void* const slot = array->pop_known();
-    if (array->top == 0)
-      other.put_empty(*array);
-    else
-      other.put_full(*array);
-    return slot;
+    void* const slot = above == 0 ? other.take_waiting() : nullptr;
+    if (slot != nullptr) return slot;
   }
   return nullptr;
 }
@@ -139,11 +129,10 @@ void* KmemCache<P, H>::take_from_other(const Where& where, NodeId node, std::uin
 // A block of the cache's order or, when there is none, of the least that holds an object.
 template <PageSource P, Hardening H>
 Result<Pfn> KmemCache<P, H>::take_pages(const Where& where) noexcept {
-  buddy::Request request{
-      .type = migrate_type(),
-      .placement = where.placement,
-      .urgency = where.urgency,
-      .node = where.node == kHere ? pages_->home_of(pages_->cores().this_core()) : where.node};
+  buddy::Request request{.type = migrate_type(),
+                         .placement = where.placement,
+                         .urgency = where.urgency,
+                         .node = node_asked(*pages_, where)};
   if (memory_ == Memory::dma) request.highest = zones::ZoneType::dma;
   if (packing_.small_order < packing_.order) {
     request.effort = buddy::Effort::fast_only;
@@ -215,15 +204,7 @@ Result<void*> KmemCache<P, H>::take_enlisted(Lists& home, Pfn slab, std::uint32_
 // after all if there is something in it by now.
 template <PageSource P, Hardening H>
 void* KmemCache<P, H>::take_first(Lists& home, Pfn slab, std::uint32_t direct, unsigned core) noexcept {
-  if (direct == 0) {
-    void* const slot = pop(slab);
-    ++home.in_use;
-    if (known(*pages_, slab).free_object() == kNoObject) {
-      home.unlink(*pages_, slab);
-      home.push_full(*pages_, slab);
-    }
-    return slot;
-  }
+  if (direct == 0) return take_one(home);  // it is the first of the partial ones
   page::Descriptor& head = known(*pages_, slab);
   const Slots<H> all = slots(slab, head.order());
   ObjectArray& array = *at(core).loaded;
@@ -252,7 +233,7 @@ void* KmemCache<P, H>::take_first(Lists& home, Pfn slab, std::uint32_t direct, u
 
 // Takes a slot off a slab's chain; the node's books are the caller's.
 template <PageSource P, Hardening H>
-void* KmemCache<P, H>::pop(Pfn slab) noexcept {
+std::byte* KmemCache<P, H>::pop(Pfn slab) noexcept {
   page::Descriptor& head = known(*pages_, slab);
   const std::uint32_t index = head.free_object();
   check(index < objects_in_slab(head), "a partial slab without a free object");
@@ -262,6 +243,14 @@ void* KmemCache<P, H>::pop(Pfn slab) noexcept {
   return all.slot(index);
 }
 
+// The same, as an object in use, for the records and caches that exist before anybody could ask for them.
+template <PageSource P, Hardening H>
+void* KmemCache<P, H>::take_fresh(Pfn slab) noexcept {
+  std::byte* const slot = pop(slab);
+  if constexpr (H.any_per_object()) check(hand_out(slot, nullptr), "a fresh object is damaged");
+  return object_of(slot);
+}
+
 // Puts a filled slab on its node's books and lists; what is not on its chain is counted by who takes it. In
 // "kmem_cache_node" the record of a stretch is the first object of the first slab there: asking for one elsewhere might need
 // one in turn.
@@ -269,7 +258,7 @@ template <PageSource P, Hardening H>
 void KmemCache<P, H>::enlist(Lists& home, Pfn slab) noexcept {
   if (!home.has_record_for(slab)) {
     check(common_->records == this, "a slab in a stretch without a record");
-    home.add_record(*::new (pop(slab)) Stretch{});
+    home.add_record(*::new (take_fresh(slab)) Stretch{});
     ++home.in_use;
   }
   const page::Descriptor& head = known(*pages_, slab);

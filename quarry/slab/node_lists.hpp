@@ -108,6 +108,12 @@ struct NodeLists {
     Stretch& stretch = stretch_of(slab);
     stretch.unlink(pages, stretch.full(), slab);
   }
+  // A partial slab has no free object any more.
+  template <PageSource P>
+  void fill_up(P& pages, Pfn slab) noexcept {
+    unlink(pages, slab);
+    push_full(pages, slab);
+  }
   // Calls visit(slab, head) for each slab with a free object, or for each that is full. It may take that slab away.
   template <PageSource P, class Visit>
   void for_each_partial(P& pages, Visit&& visit) noexcept {
@@ -123,6 +129,14 @@ struct NodeLists {
   // Whole arrays, taken and put.
   ObjectArray* take_full() noexcept { return take_array(full_arrays, full_count); }
   ObjectArray* take_empty() noexcept { return take_array(empty_arrays, empty_count); }
+  // One object of those that wait; null: none does.
+  void* take_waiting() noexcept {
+    ObjectArray* const array = take_full();
+    if (array == nullptr) return nullptr;
+    void* const slot = array->pop_known();
+    array->top == 0 ? put_empty(*array) : put_full(*array);
+    return slot;
+  }
   void put_full(ObjectArray& array) noexcept { put_array(full_arrays, full_count, array); }
   void put_empty(ObjectArray& array) noexcept { put_array(empty_arrays, empty_count, array); }
 

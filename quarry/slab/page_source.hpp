@@ -92,6 +92,12 @@ struct Where {
   buddy::Effort effort = buddy::Effort::full;  // no_wait: no pressure hook is called
 };
 
+// The node that `where` names, for who has no core to keep.
+template <class P>
+NodeId node_asked(P& pages, const Where& where) noexcept {
+  return where.node == kHere ? pages.home_of(pages.cores().this_core()) : where.node;
+}
+
 // The same in one word, so that what is known when compiled travels as a number.
 constexpr std::uint64_t pack(const Where& where) noexcept {
   return std::uint64_t{static_cast<std::uint8_t>(where.placement)} |

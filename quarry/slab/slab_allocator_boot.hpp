@@ -63,15 +63,10 @@ Result<Done> SlabAllocator<P, H>::boot_caches() noexcept {
   if (!slab) return slab.error();
 
   // Two objects are taken by hand.
-  caches_ = nullptr;
   void* own[2] = {};
   {
     Cache model{common_, cache_spec, packing, 0, 0, 0};
-    for (void*& object : own) {
-      std::byte* const free = static_cast<std::byte*>(model.pop(slab.value()));
-      if constexpr (H.any_per_object()) check(model.hand_out(free, nullptr), "a fresh object is damaged");
-      object = model.object_of(free);
-    }
+    for (void*& object : own) object = model.take_fresh(slab.value());
   }
   lists_ = ::new (own[1]) Cache{common_, lists_spec, lists_packing.value(), 1, cores_, node_ids_};
   caches_ = ::new (own[0]) Cache{common_, cache_spec, packing, 0, cores_, node_ids_};
@@ -100,9 +95,7 @@ Result<Done> SlabAllocator<P, H>::boot_lists() noexcept QUARRY_UNLOCKED {
       continue;
     }
     lists_->fill(slab, 0);
-    auto* const first = static_cast<std::byte*>(lists_->pop(slab));
-    if constexpr (H.any_per_object()) check(lists_->hand_out(first, nullptr), "a fresh object is damaged");
-    auto& own = *::new (lists_->object_of(first)) typename Cache::Lists{};
+    auto& own = *::new (lists_->take_fresh(slab)) typename Cache::Lists{};
     own.in_use = 1;
     lists_->enlist(own, slab);
     lists_->table()[static_cast<std::size_t>(node.id)] = &own;
