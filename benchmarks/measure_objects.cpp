@@ -5,9 +5,7 @@
 // A line a value: "pair-64 quarry ns 1.91", the median of the rounds. Workloads: pairs, tenk, bulk, batch, cross, memory.
 // Subjects: quarry (kmem_cache), kmalloc (Quarry's), hardened (kmem_cache with everything on), glibc, mimalloc, jemalloc, tcmalloc.
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
-#include <valgrind/callgrind.h>
 
 #include <algorithm>
 #include <atomic>
@@ -17,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "benchmarks/measured.hpp"
 #include "benchmarks/object_subjects.hpp"
 #include "benchmarks/random.hpp"
 
@@ -29,7 +28,6 @@ std::map<std::string, std::vector<double>> values;
 std::vector<std::string> order_of_keys;
 std::string only;
 
-bool is_counting() { return std::getenv("QUARRY_COUNT") != nullptr; }
 bool is_wanted(const std::string& subject) { return only.empty() || only == subject; }
 
 void report(const std::string& key, double value) {
@@ -37,30 +35,8 @@ void report(const std::string& key, double value) {
   if (all.empty()) order_of_keys.push_back(key);
   all.push_back(value);
 }
-double now_ns(clockid_t clock = CLOCK_THREAD_CPUTIME_ID) {
-  timespec at{};
-  clock_gettime(clock, &at);
-  return static_cast<double>(at.tv_sec) * 1e9 + static_cast<double>(at.tv_nsec);
-}
 // Nothing moves across it, and who allocated may have written.
 void barrier(void* object) { asm volatile("" : : "r"(object) : "memory"); }
-
-template <class Body>
-double measure(const std::string& key, double operations, Body body) {
-  if (is_counting()) {
-    CALLGRIND_START_INSTRUMENTATION;
-    CALLGRIND_TOGGLE_COLLECT;
-    body();
-    CALLGRIND_TOGGLE_COLLECT;
-    const std::string name = key + "/" + std::to_string(static_cast<std::uint64_t>(operations));
-    CALLGRIND_DUMP_STATS_AT(name.c_str());
-    CALLGRIND_STOP_INSTRUMENTATION;
-    return 0;
-  }
-  const double begin = now_ns();
-  body();
-  return (now_ns() - begin) / operations;
-}
 
 // --- Subjects, with the size bound -----------------------------------------------------------------
 template <class C>

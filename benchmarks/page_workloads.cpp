@@ -1,10 +1,9 @@
 #include "benchmarks/page_workloads.hpp"
 
-#include <time.h>
-#include <valgrind/callgrind.h>
-
 #include <algorithm>
 #include <thread>
+
+#include "benchmarks/measured.hpp"
 
 namespace quarry::bench {
 namespace {
@@ -12,32 +11,6 @@ namespace {
 using buddy::Request;
 constexpr Request kRequest{};  // GFP_KERNEL
 constexpr std::size_t kPoolMemory = std::size_t{64} << 20;
-
-bool is_counting() { return std::getenv("QUARRY_COUNT") != nullptr; }
-
-double now_ns(clockid_t clock = CLOCK_THREAD_CPUTIME_ID) {
-  timespec at{};
-  clock_gettime(clock, &at);
-  return static_cast<double>(at.tv_sec) * 1e9 + static_cast<double>(at.tv_nsec);
-}
-
-// Runs `body`, which does `operations`; once under callgrind, where the dump is named by key and operations.
-template <class Body>
-double measure(const std::string& key, double operations, Body body) {
-  if (is_counting()) {
-    CALLGRIND_START_INSTRUMENTATION;
-    CALLGRIND_TOGGLE_COLLECT;
-    body();
-    CALLGRIND_TOGGLE_COLLECT;
-    const std::string name = key + "/" + std::to_string(static_cast<std::uint64_t>(operations));
-    CALLGRIND_DUMP_STATS_AT(name.c_str());
-    CALLGRIND_STOP_INSTRUMENTATION;
-    return 0;
-  }
-  const double begin = now_ns();
-  body();
-  return (now_ns() - begin) / operations;
-}
 
 void require(bool holds, const char* what) {
   if (!holds) std::fprintf(stderr, "quarry: %s\n", what), std::exit(1);
