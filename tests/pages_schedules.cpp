@@ -4,7 +4,6 @@
 //
 // Each scene is a few calls on two or three cores: refills beside spills, frees of another core's pages, drains, isolation,
 // ranges, and a section that leaves. After each run nobody has a page twice, all laws hold, and nothing is lost.
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <optional>
@@ -182,23 +181,12 @@ bool run(const char* policy, unsigned preemptions) {
   testing::schedules = &all;
   bool good = true;
   for (const Play& play : plays_of(scene)) {
-    const auto begin = std::chrono::steady_clock::now();
-    const auto explored = all.explore(
-        play.cores, preemptions,
-        [&] {
-          scene.begin();
-          scene.take_before(0, play.taken_before);
-        },
-        [&] { return scene.end(); });
-    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
-    std::printf("%s, %s: %llu schedules of up to %u preemptions, %.1f points each, %.1f s\n", policy,
-                play.name, static_cast<unsigned long long>(explored.runs), preemptions,
-                static_cast<double>(explored.points) / static_cast<double>(explored.runs), took.count());
-    if (explored.wrong.empty()) continue;
-    good = false;
-    std::printf("  FAILED: %s, when cores go on in this order:", explored.wrong.c_str());
-    for (const unsigned core : explored.schedule) std::printf(" %u", core);
-    std::printf("\n");
+    const auto begin = [&] {
+      scene.begin();
+      scene.take_before(0, play.taken_before);
+    };
+    const std::string name = std::string{policy} + ", " + play.name;
+    if (!testing::play(all, name, play.cores, preemptions, begin, [&] { return scene.end(); })) good = false;
   }
   return good;
 }

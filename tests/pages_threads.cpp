@@ -19,6 +19,7 @@
 #include "quarry/buddy/page_allocator_impl.hpp"
 #include "quarry/buddy/test_machine.hpp"
 #include "quarry/zones/hotplug.hpp"
+#include "tests/stress_main.hpp"
 
 namespace quarry::buddy {
 namespace {
@@ -245,23 +246,11 @@ class Stress {
   std::string wrong_;
 };
 
-template <class Policy>
-bool run(const char* policy, unsigned threads, unsigned seconds) {
-  Stress<Policy> stress{threads, std::chrono::seconds{seconds}, 20'000};
-  const std::string wrong = stress.run();
-  stress.report(policy);
-  if (!wrong.empty()) std::printf("%s: FAILED: %s\n", policy, wrong.c_str());
-  return wrong.empty();
-}
-
 }  // namespace
 }  // namespace quarry::buddy
 
 int main(int count, char** words) {
-  const unsigned seconds = count > 1 ? static_cast<unsigned>(std::atoi(words[1])) : 0;
-  const unsigned threads = count > 2 ? static_cast<unsigned>(std::atoi(words[2])) : 8;
-  const bool compact = quarry::buddy::run<quarry::buddy::CompactPolicy>("compact", threads, seconds);
-  const bool as_linux = quarry::buddy::run<quarry::buddy::LinuxPolicy>("linux", threads, seconds);
-  std::printf("%d passed, %d failed\n", compact + as_linux, 2 - compact - as_linux);
-  return compact && as_linux ? 0 : 1;
+  return quarry::testing::stress_main<quarry::buddy::Stress<quarry::buddy::CompactPolicy>,
+                                      quarry::buddy::Stress<quarry::buddy::LinuxPolicy>>(count, words,
+                                                                                         "compact", "linux");
 }

@@ -11,7 +11,9 @@
 #include <ucontext.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
+#include <cstdio>
 #include <functional>
 #include <string>
 #include <vector>
@@ -223,5 +225,25 @@ class ScheduledCores {
   Depths* depths_ = nullptr;
 };
 static_assert(port::Cores<ScheduledCores>);
+
+// Explores a scene, and prints a line of it and, where something is wrong, the schedule that led there.
+//
+// Returns   whether all is well.
+inline bool play(Schedules& all, const std::string& scene, const std::vector<std::function<void()>>& cores,
+                 unsigned preemptions, const std::function<void()>& begin,
+                 const std::function<std::string()>& end) {
+  const auto started = std::chrono::steady_clock::now();
+  const auto explored = all.explore(cores, preemptions, begin, end);
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - started;
+  std::printf("%s: %llu schedules of up to %u preemptions, %.1f points each, %.1f s\n", scene.c_str(),
+              static_cast<unsigned long long>(explored.runs), preemptions,
+              static_cast<double>(explored.points) / static_cast<double>(explored.runs), took.count());
+  std::fflush(stdout);  // a broken promise stops the machine, and then one wants to know where
+  if (explored.wrong.empty()) return true;
+  std::printf("  FAILED: %s, when cores go on in this order:", explored.wrong.c_str());
+  for (const unsigned core : explored.schedule) std::printf(" %u", core);
+  std::printf("\n");
+  return false;
+}
 
 }  // namespace quarry::testing

@@ -5,7 +5,6 @@
 // Each scene is a few calls on two or three cores, of objects so large that arrays hold two and a slab three: refills beside
 // spills, frees of another node's objects, drains, shrinking, caches that come and go, pages that run out. After each run no
 // object had two owners, all laws hold, and every page comes back.
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <optional>
@@ -340,25 +339,14 @@ bool run(const char* hardening, Points points, unsigned preemptions) {
   quarry::testing::schedules = &all;
   bool good = true;
   for (const Play& play : plays_of(scene)) {
-    const auto begin = std::chrono::steady_clock::now();
-    const auto explored = all.explore(
-        play.cores, preemptions,
-        [&] {
-          scene.begin(*play.setting, points);
-          play.before();
-        },
-        [&] { return scene.end(); });
-    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
-    std::printf("%s, %s%s: %llu schedules of up to %u preemptions, %.1f points each, %.1f s\n", hardening,
-                play.name, points == Points::looks ? ", at any look" : "",
-                static_cast<unsigned long long>(explored.runs), preemptions,
-                static_cast<double>(explored.points) / static_cast<double>(explored.runs), took.count());
-    std::fflush(stdout);  // a broken promise stops the machine, and then one wants to know where
-    if (explored.wrong.empty()) continue;
-    good = false;
-    std::printf("  FAILED: %s, when cores go on in this order:", explored.wrong.c_str());
-    for (const unsigned core : explored.schedule) std::printf(" %u", core);
-    std::printf("\n");
+    const std::string name =
+        std::string{hardening} + ", " + play.name + (points == Points::looks ? ", at any look" : "");
+    const auto begin = [&] {
+      scene.begin(*play.setting, points);
+      play.before();
+    };
+    if (!quarry::testing::play(all, name, play.cores, preemptions, begin, [&] { return scene.end(); }))
+      good = false;
   }
   if (scene.refused() == 0) std::printf("%s: FAILED: pages never ran out\n", hardening);
   return good && scene.refused() != 0;

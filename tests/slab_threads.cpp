@@ -22,6 +22,7 @@
 #include "quarry/buddy/test_machine.hpp"
 #include "quarry/memory/frames.hpp"
 #include "quarry/slab/kmalloc.hpp"
+#include "tests/stress_main.hpp"
 
 namespace quarry::slab {
 namespace {
@@ -451,23 +452,11 @@ class Stress {
   std::string wrong_;
 };
 
-template <Hardening H>
-bool run(const char* hardening, unsigned threads, unsigned seconds) {
-  Stress<H> stress{threads, std::chrono::seconds{seconds}, 20'000};
-  const std::string wrong = stress.run();
-  stress.report(hardening);
-  if (!wrong.empty()) std::printf("%s: FAILED: %s\n", hardening, wrong.c_str());
-  return wrong.empty();
-}
-
 }  // namespace
 }  // namespace quarry::slab
 
 int main(int count, char** words) {
-  const unsigned seconds = count > 1 ? static_cast<unsigned>(std::atoi(words[1])) : 0;
-  const unsigned threads = count > 2 ? static_cast<unsigned>(std::atoi(words[2])) : 8;
-  const bool plain = quarry::slab::run<quarry::slab::kPlain>("plain", threads, seconds);
-  const bool hardened = quarry::slab::run<quarry::slab::kHardened>("hardened", threads, seconds);
-  std::printf("%d passed, %d failed\n", plain + hardened, 2 - plain - hardened);
-  return plain && hardened ? 0 : 1;
+  return quarry::testing::stress_main<quarry::slab::Stress<quarry::slab::kPlain>,
+                                      quarry::slab::Stress<quarry::slab::kHardened>>(count, words, "plain",
+                                                                                     "hardened");
 }
