@@ -1,4 +1,5 @@
 #include "shell/names.hpp"
+#include "shell/rounds.hpp"
 #include "shell/shell.hpp"
 
 namespace quarry::shell {
@@ -177,20 +178,11 @@ void Shell::held_object(const Book::Entry& entry) noexcept {
 // As many as are to be had, through `into`, which may take several rounds. `ends` become the first and the last.
 std::uint64_t Shell::take_objects(CacheId cache, std::span<PhysAddr> into, std::uint64_t count,
                                   const slab::Where& where, Objects& ends) noexcept {
-  std::uint64_t got = 0;
-  while (got < count) {
-    const std::uint64_t left = count - got;
-    const auto round = into.first(left < into.size() ? static_cast<std::size_t>(left) : into.size());
+  return take_in_rounds(into, count, ends, [&](std::span<PhysAddr> round) noexcept {
     const std::size_t some = machine_.alloc_objects(cache, round, where);
     for (std::size_t i = 0; i < some; ++i) objects_.put(round[i].raw, Object{.cache = cache}.packed());
-    if (some != 0) {
-      if (got == 0) ends.first = round[0];
-      ends.last = round[some - 1];
-    }
-    got += some;
-    if (some < round.size()) break;
-  }
-  return got;
+    return some;
+  });
 }
 
 void Shell::kmem_cache_alloc(const Words& words) noexcept {

@@ -1,4 +1,5 @@
 #include "shell/names.hpp"
+#include "shell/rounds.hpp"
 #include "shell/shell.hpp"
 
 namespace quarry::shell {
@@ -94,20 +95,11 @@ void Shell::note_single(Pfn page, const buddy::Request& request) noexcept {
 // As many as are to be had, through `into`, which may take several rounds. `ends` become the first and the last.
 std::uint64_t Shell::take_singly(std::span<Pfn> into, std::uint64_t count, const buddy::Request& request,
                                  SinglePages& ends) noexcept {
-  std::uint64_t got = 0;
-  while (got < count) {
-    const std::uint64_t left = count - got;
-    const auto round = into.first(left < into.size() ? static_cast<std::size_t>(left) : into.size());
+  return take_in_rounds(into, count, ends, [&](std::span<Pfn> round) noexcept {
     const std::size_t some = machine_.alloc_bulk(round, request);
     for (std::size_t i = 0; i < some; ++i) note_single(round[i], request);
-    if (some != 0) {
-      if (got == 0) ends.first = round[0];
-      ends.last = round[some - 1];
-    }
-    got += some;
-    if (some < round.size()) break;
-  }
-  return got;
+    return some;
+  });
 }
 
 void Shell::alloc_bulk(const Words& words) noexcept {
