@@ -174,9 +174,9 @@ class alignas(64) KmemCache {
   //
   // Returns   how many slabs went.
   // Cost      each core once, and O(objects at hand + partial slabs).
-  std::uint64_t shrink() noexcept;
+  std::uint64_t shrink() noexcept { return send_home().slabs; }
   // Only the objects: cores keep their arrays, and slabs go as they go when objects are freed.
-  std::uint64_t drain() noexcept;
+  std::uint64_t drain() noexcept { return send_objects_home().slabs; }
 
   // No guard is held, here and below: each core is asked what it has at hand.
   //
@@ -219,6 +219,16 @@ class alignas(64) KmemCache {
     std::byte* begin = nullptr;  // of the slab
     std::uint32_t index = kNoObject;
     std::int64_t offset = 0;  // of a misaligned pointer, from the begin of its object
+  };
+  // What went back to the page allocator: slabs of the least order are smaller than the others.
+  struct Gone {
+    std::uint64_t slabs = 0;
+    PageCount pages{};
+    Gone& operator+=(const Gone& more) noexcept {
+      slabs += more.slabs;
+      pages.raw += more.pages.raw;
+      return *this;
+    }
   };
   // Slabs that became empty under a lock, to be given back when it is let go.
   struct Emptied {
@@ -303,11 +313,13 @@ class alignas(64) KmemCache {
             Emptied& emptied) noexcept;
   Kept send(AtCore& mine, void* slot, ObjectArray*& fresh, Emptied& emptied) noexcept;
   void hand_over(ObjectArray& array, Emptied& emptied) noexcept;
-  std::uint64_t empty_core(AtCore& mine) noexcept;
-  std::uint64_t empty_node(Lists& node) noexcept;
+  Gone empty_core(AtCore& mine) noexcept;
+  Gone empty_node(Lists& node) noexcept;
   ObjectArray* make_array() noexcept;
   void drop_array(ObjectArray* array) noexcept;
-  std::uint64_t drop_arrays() noexcept;
+  Gone send_objects_home() noexcept;
+  Gone drop_arrays() noexcept;
+  Gone send_home() noexcept;
   template <class Visit>
   void for_each_core(Visit&& visit) noexcept;
 
@@ -329,7 +341,7 @@ class alignas(64) KmemCache {
   void forget_if_empty(Lists& home, Pfn slab, bool was_full, Emptied& emptied) noexcept
       QUARRY_REQUIRES(home.lock);
   void drop_pages(Pfn slab) noexcept;
-  std::uint64_t drop(const Emptied& emptied) noexcept;
+  Gone drop(const Emptied& emptied) noexcept;
   Place place_of(const void* object) noexcept;
   bool is_on_chain(const Place& place) noexcept;
 

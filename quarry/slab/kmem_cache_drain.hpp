@@ -25,8 +25,8 @@ void KmemCache<P, H>::for_each_core(Visit&& visit) noexcept {
 }
 
 template <PageSource P, Hardening H>
-std::uint64_t KmemCache<P, H>::empty_core(AtCore& mine) noexcept {
-  std::uint64_t gone = 0;
+auto KmemCache<P, H>::empty_core(AtCore& mine) noexcept -> Gone {
+  Gone gone;
   for (ObjectArray* const array : {mine.loaded, mine.spare, mine.outgoing}) {
     if (array->top == 0) continue;
     Emptied emptied;
@@ -37,8 +37,8 @@ std::uint64_t KmemCache<P, H>::empty_core(AtCore& mine) noexcept {
 }
 
 template <PageSource P, Hardening H>
-std::uint64_t KmemCache<P, H>::empty_node(Lists& node) noexcept {
-  std::uint64_t gone = 0;
+auto KmemCache<P, H>::empty_node(Lists& node) noexcept -> Gone {
+  Gone gone;
   for (;;) {
     ObjectArray* array = nullptr;
     {
@@ -58,9 +58,9 @@ std::uint64_t KmemCache<P, H>::empty_node(Lists& node) noexcept {
 }
 
 template <PageSource P, Hardening H>
-std::uint64_t KmemCache<P, H>::drain() noexcept {
-  if (!keeps_arrays_) return 0;
-  std::uint64_t gone = 0;
+auto KmemCache<P, H>::send_objects_home() noexcept -> Gone {
+  if (!keeps_arrays_) return {};
+  Gone gone;
   for_each_core([&](unsigned, AtCore& mine) noexcept { gone += empty_core(mine); });
   for (std::size_t i = 0; i < nodes_; ++i)
     if (table()[i] != nullptr) gone += empty_node(*table()[i]);
@@ -69,9 +69,9 @@ std::uint64_t KmemCache<P, H>::drain() noexcept {
 
 // The same, and cores have no arrays any more until they ask again.
 template <PageSource P, Hardening H>
-std::uint64_t KmemCache<P, H>::drop_arrays() noexcept {
-  if (!keeps_arrays_) return 0;
-  std::uint64_t gone = 0;
+auto KmemCache<P, H>::drop_arrays() noexcept -> Gone {
+  if (!keeps_arrays_) return {};
+  Gone gone;
   for_each_core([&](unsigned, AtCore& mine) noexcept {
     gone += empty_core(mine);
     ObjectArray* const were[] = {mine.loaded, mine.spare, mine.outgoing};
@@ -79,12 +79,13 @@ std::uint64_t KmemCache<P, H>::drop_arrays() noexcept {
     mine.visits = 0;
     for (ObjectArray* const array : were) drop_array(array);
   });
-  return gone + drain();
+  gone += send_objects_home();
+  return gone;
 }
 
 template <PageSource P, Hardening H>
-std::uint64_t KmemCache<P, H>::shrink() noexcept {
-  std::uint64_t gone = drop_arrays();
+auto KmemCache<P, H>::send_home() noexcept -> Gone {
+  Gone gone = drop_arrays();
   for (std::size_t i = 0; i < nodes_; ++i) {
     if (table()[i] == nullptr) continue;
     Lists& node = *table()[i];

@@ -318,9 +318,14 @@ void KmemCache<P, H>::drop_pages(Pfn slab) noexcept {
 }
 
 template <PageSource P, Hardening H>
-std::uint64_t KmemCache<P, H>::drop(const Emptied& emptied) noexcept {
-  for (unsigned i = 0; i < emptied.count; ++i) drop_pages(Pfn{emptied.slabs[i]});
-  return emptied.count;
+auto KmemCache<P, H>::drop(const Emptied& emptied) noexcept -> Gone {
+  Gone gone{.slabs = emptied.count};
+  for (unsigned i = 0; i < emptied.count; ++i) {
+    const Pfn slab{emptied.slabs[i]};
+    gone.pages.raw += known(*pages_, slab).order().pages().raw;
+    drop_pages(slab);
+  }
+  return gone;
 }
 
 // --- Where a pointer points ------------------------------------------------------------------------

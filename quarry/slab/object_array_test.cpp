@@ -154,6 +154,23 @@ TEST(under_pressure_everything_unused_goes_back) {
   expect(m.slabs.audit().holds());
 }
 
+TEST(pages_of_small_slabs_are_counted_as_they_are) {
+  Machine& m = machine();
+  Cache& cache = cache_of(m, 1232);
+  expect_equal(cache.packing().order.raw(), 2);
+  void* objects[40];
+  for (unsigned i = 0; i < 40; ++i) {
+    if (i == 20) m.pages.fail_above(0);
+    objects[i] = cache.alloc().value();
+  }
+  m.pages.never_fail();
+  for (void* object : objects) expect(static_cast<bool>(cache.free(object)));
+  const std::uint64_t before = m.pages.in_use();
+  const PageCount gone = m.slabs.give_back();
+  expect(gone.raw > 0);
+  expect_equal(m.pages.in_use(), before - gone.raw);
+}
+
 TEST(an_audit_sees_what_does_not_belong_in_an_array) {
   Machine& m = machine();
   Cache& cache = cache_of(m);

@@ -198,12 +198,12 @@ void SlabAllocator<P, H>::unmake(Cache& cache) noexcept {
 
 template <PageSource P, Hardening H>
 PageCount SlabAllocator<P, H>::give_back() noexcept {
-  PageCount pages{};
+  typename Cache::Gone gone;
   // The caches that others' arrays and records come from are the first, and go last.
   for (const bool own : {false, true})
     for (Cache* cache = next_visited(nullptr); cache != nullptr; cache = next_visited(cache))
-      if (is_own(*cache) == own) pages.raw += cache->shrink() * cache->packing().order.pages().raw;
-  return pages;
+      if (is_own(*cache) == own) gone += cache->send_home();
+  return gone.pages;
 }
 
 template <PageSource P, Hardening H>
