@@ -16,92 +16,15 @@
 #include <vector>
 
 #include "benchmarks/random.hpp"
-#include "host/linear_host.hpp"
-#include "host/threaded_host.hpp"
-#include "quarry/buddy/page_allocator_impl.hpp"
-#include "quarry/buddy/test_machine.hpp"
-#include "quarry/memory/frames.hpp"
 #include "quarry/slab/kmalloc.hpp"
 #include "tests/stress_main.hpp"
+#include "tests/two_node_machine.hpp"
 
 namespace quarry::slab {
 namespace {
 
-constexpr Geometry kGeometry = k4KSparse;
 constexpr std::byte kConstructed{0x3c};
 constexpr std::uint32_t kConstructedSize = 256;
-
-// Memory behind every frame, and threads for cores.
-class ThreadedMachine : public hosted::Threads {
- public:
-  static constexpr auto kFeatures = port::Feature::many_cores;
-  ThreadedMachine(const hosted::LinearRam& ram, const hosted::ThreadCores& cores) noexcept
-      : Threads{cores}, ram_{&ram} {}
-  std::byte* map(PfnRange pages) noexcept { return ram_->map(pages); }
-  Result<Pfn> pfn_of(const void* pointer) const noexcept { return ram_->pfn_of(pointer); }
-
- private:
-  const hosted::LinearRam* ram_;
-};
-static_assert(port::Platform<ThreadedMachine> && port::InverseMap<ThreadedMachine>);
-
-//   node 0   |1 2 3|              12 MiB each, in sections of their own: `far` cores free objects of the other node
-//   node 1         ...|1 2 3|
-class Machine {
-  using Buddy =
-      buddy::TestMachine<kGeometry, buddy::NoObserver, buddy::LinuxPolicy, port::CoresOf<ThreadedMachine>>;
-  using Allocator = decltype(Buddy::allocator);
-  static constexpr std::uint64_t kSecond = Allocator::Map::kSectionPages / Buddy::kBlock;
-  static constexpr std::uint64_t kBlocks = 3;  // of the highest order, on each node
-  static constexpr std::uint64_t kEnd = kSecond + kBlocks;
-
- public:
-  using Frames = memory::Frames<ThreadedMachine, Allocator>;
-
-  explicit Machine(unsigned cores)
-      : ram_{PhysRange{PhysAddr{0}, PhysAddr{kEnd * Buddy::kBlock << kGeometry.page_size().shift()}},
-             kGeometry.page_size()},
-        cores_{cores},
-        platform_{ram_, cores_},
-        buddy_{port::cores_of(platform_)},
-        frames_{buddy_.allocator, buddy_.layout, platform_} {
-    buddy_.add_zone(0, zones::ZoneType::normal, 0, kBlocks);
-    buddy_.add_zone(1, zones::ZoneType::normal, kSecond, kEnd);
-    for (unsigned core = 0; core < cores; ++core)
-      homes_.push_back(NodeId{static_cast<std::uint16_t>(core & 1)});
-  }
-  bool start() {
-    auto& pages = buddy_.allocator;
-    const bool is_up = ram_.is_usable() && buddy_.start() && pages.release(Buddy::blocks(0, kBlocks)) &&
-                       pages.release(Buddy::blocks(kSecond, kEnd)) && pages.start_cpu_lists(buddy_.source());
-    for (unsigned node = 0; node < 2; ++node) buddy_.layout.nodes[node].fallback = fallback_[node];
-    frames_.settle(homes_);
-    return is_up;
-  }
-  Frames& frames() noexcept { return frames_; }
-  Allocator& pages() noexcept { return buddy_.allocator; }
-  // Returns   what is wrong when nobody has a page any more.
-  const char* finish() {
-    pages().drain_all();
-    if (pages().audit()) return "a law of the page allocator is broken at the end";
-    for (unsigned node = 0; node < 2; ++node) {
-      const std::uint32_t zone = Buddy::zone(node, zones::ZoneType::normal);
-      if (pages().free_pages_of(zone) != buddy_.layout.zones[zone].managed)
-        return "pages are missing at the end";
-    }
-    return "";
-  }
-
- private:
-  static constexpr NodeId fallback_[2][2] = {{NodeId{0}, NodeId{1}}, {NodeId{1}, NodeId{0}}};
-
-  hosted::LinearRam ram_;
-  hosted::ThreadCores cores_;
-  ThreadedMachine platform_;
-  Buddy buddy_;
-  Frames frames_;
-  std::vector<NodeId> homes_;
-};
 
 // An object in use. Who has it knows where it is from.
 struct Held {
@@ -113,7 +36,7 @@ struct Held {
 
 template <Hardening H>
 class Stress {
-  using Frames = Machine::Frames;
+  using Frames = TwoNodeMachine::Frames;
   using Cache = KmemCache<Frames, H>;
   static constexpr std::uint32_t kCaches = 4, kKmalloc = kCaches, kConstructedCache = 2;
   static constexpr std::uint64_t kMostHeld = std::uint64_t{6} << 20;  // bytes, of one thread
@@ -437,7 +360,7 @@ class Stress {
     return wrong_;
   }
 
-  Machine machine_;
+  TwoNodeMachine machine_;
   SlabAllocator<Frames, H> slabs_;
   Kmalloc<Frames, H> kmalloc_;
   Cache* caches_[kCaches] = {};

@@ -206,7 +206,7 @@ Result<void*> Kmalloc<P, H>::take_large(std::uint64_t size, const Where& where, 
   buddy::Request request{.placement = where.placement,
                          .urgency = where.urgency,
                          .effort = where.effort,
-                         .node = node_asked(pages, where)};
+                         .node = node_asked(pages, where.node)};
   if (memory == Memory::dma) request.highest = zones::ZoneType::dma;
   if (memory == Memory::reclaimable) request.type = page::MigrateType::reclaimable;
   const Result<Pfn> block = pages.alloc_pages(order, request);

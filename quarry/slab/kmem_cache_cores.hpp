@@ -67,7 +67,7 @@ Result<void*> KmemCache<P, H>::take(const Where& where) noexcept {
   void* slot = take_at_hand(where, fresh);
   drop_array(fresh);
   if (slot != nullptr) return slot;
-  const NodeId node = node_asked(*pages_, where);
+  const NodeId node = node_asked(*pages_, where.node);
   slot = take_from_other(where, node, packing_.min_partial);
   if (slot != nullptr) return slot;
   const Result<void*> made = take_from_new(where);

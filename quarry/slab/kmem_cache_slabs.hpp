@@ -132,7 +132,7 @@ Result<Pfn> KmemCache<P, H>::take_pages(const Where& where) noexcept {
   buddy::Request request{.type = migrate_type(),
                          .placement = where.placement,
                          .urgency = where.urgency,
-                         .node = node_asked(*pages_, where)};
+                         .node = node_asked(*pages_, where.node)};
   if (memory_ == Memory::dma) request.highest = zones::ZoneType::dma;
   if (packing_.small_order < packing_.order) {
     request.effort = buddy::Effort::fast_only;

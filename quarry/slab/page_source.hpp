@@ -92,10 +92,10 @@ struct Where {
   buddy::Effort effort = buddy::Effort::full;  // no_wait: no pressure hook is called
 };
 
-// The node that `where` names, for who has no core to keep.
+// The node that is asked, where it may be that of the core that runs.
 template <class P>
-NodeId node_asked(P& pages, const Where& where) noexcept {
-  return where.node == kHere ? pages.home_of(pages.cores().this_core()) : where.node;
+NodeId node_asked(P& pages, NodeId node) noexcept {
+  return node == kHere ? pages.home_of(pages.cores().this_core()) : node;
 }
 
 // The same in one word, so that what is known when compiled travels as a number.

@@ -96,9 +96,7 @@ Result<Block> Vmalloc<Tree, P, TableLock>::take_block(PageCount wanted, HugeBloc
 template <class Tree, FrameSource P, Lock TableLock>
 Result<Done> Vmalloc<Tree, P, TableLock>::take_frames(Area& area, const VmallocRequest& request,
                                                       Content content) noexcept {
-  const NodeId node =
-      request.node == slab::kHere ? frames_.home_of(frames_.cores().this_core()) : request.node;
-  const buddy::Request frames{.highest = request.highest, .node = node};
+  const buddy::Request frames{.highest = request.highest, .node = slab::node_asked(frames_, request.node)};
   HugeBlocks huge = request.huge;
   for (PageCount left{area.range().size().raw >> kPage.shift()}; left.raw != 0;) {
     const Result<Block> block = take_block(left, huge, frames);
