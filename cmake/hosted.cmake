@@ -60,7 +60,7 @@ if(TARGET quarry_cli)
   get_target_property(cli_sources quarry_cli SOURCES)
   set(commands ${cli_sources})
   list(FILTER commands INCLUDE REGEX
-    "cli/(.*_command|boot_options|json|output|picture|text_report|compare_text|shell_.*)\\.cpp$")
+    "cli/(commands|.*_command|.*_arguments|boot_options|json|output|picture|text_report|compare_text|shell_.*)\\.cpp$")
   list(REMOVE_ITEM cli_sources ${commands})
   set_target_properties(quarry_cli PROPERTIES SOURCES "${cli_sources}")
   add_library(quarry_commands STATIC EXCLUDE_FROM_ALL ${commands})
@@ -74,7 +74,9 @@ list(TRANSFORM stages APPEND ".cpp")
 set_source_files_properties(${stages} PROPERTIES COMPILE_OPTIONS "-O1")
 # What runs once a process, if at all, and is long to compile: the command line, whose library is all templates. Precompiled
 # headers are of one optimisation.
-set_source_files_properties("${PROJECT_SOURCE_DIR}/cli/main.cpp" "${PROJECT_SOURCE_DIR}/cli/boot_options.cpp"
+file(GLOB command_lines CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/cli/*_arguments.cpp")
+set_source_files_properties("${PROJECT_SOURCE_DIR}/cli/main.cpp" "${PROJECT_SOURCE_DIR}/cli/commands.cpp"
+  "${PROJECT_SOURCE_DIR}/cli/boot_options.cpp" ${command_lines}
   PROPERTIES COMPILE_OPTIONS "-O0" SKIP_PRECOMPILE_HEADERS ON)
 if(QUARRY_QUICK)
   set_source_files_properties(${stages} PROPERTIES COMPILE_OPTIONS "${QUARRY_QUICK}" SKIP_PRECOMPILE_HEADERS ON)
