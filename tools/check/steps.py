@@ -198,6 +198,7 @@ def all_steps():
     tests += [Step("run", "./run is the tool and nothing else", command("tests/tidiness/run"), ("build-release",), counts=True)]
     tests += [Step("agreement", "docs/agreement.md has the tables that the tool makes", command("tools/agreement.py", "--check"),
                    ("build-release",))]
+    tests += [Step("man-page", "docs/quarry.1 is what the tool says of itself", command("tools/man_page.py", "--check"), ("build-release",))]
     tests += [Step("random-machines-alone", "random machines boot here, whole and each time the same",
                    command("tools/random-machines", "boot", "x86_64", "arm64", "armhf", "--count", "60"), ("build-release",), counts=True)]
     tests += [Step(f"script-{pathlib.Path(path).stem}", path, script(path), ("build-release",), counts=True)
