@@ -139,9 +139,9 @@ Result<Pfn> PageAllocator<G, W, Policy, C>::take_from_core(ZoneState& zone, cons
     page = block.page;
     block.head->leave_core(Descriptor::in_use_tag(zone.first_part), search.order, search.type);
   } else {
-    page = lists.pop_front(*map_, list);
-    Descriptor& head = map_->at(page);
-    head.become_allocated(search.order, head.part(), search.type);
+    const auto block = lists.pop_front(*map_, list);
+    page = block.page;
+    block.head->become_allocated(search.order, block.head->part(), search.type);
     ++lists.allocs;
   }
   observer_.allocated(page, search.order, search.type);
@@ -180,11 +180,23 @@ void PageAllocator<G, W, Policy, C>::refill(ZoneState& zone, Lists& lists, const
     }
     if (count != 0) lists.set_line(highest, search.order);
   } else {
+    const auto keep = [&](Pfn page, Descriptor& head) noexcept {
+      lists.push_back({page, &head}, list, search.type);
+    };
     const Hold<CoreLock> hold{zone.lock};
-    for (; wanted != 0; --wanted) {
+    for (;;) {
+      // Each block may change which of an area's pages and the zone's own are next.
+      if (!search.cma || zone.free_cma == 0) {
+        const std::uint32_t got =
+            pages_of(zone).take_row(search.order, search.type, wanted, keep, observer_, zone.count.tally);
+        zone.free -= std::uint64_t{got} << search.order.raw();
+        wanted -= got;
+      }
+      if (wanted == 0) return;
       const auto page = take_from_zone(zone, search);
       if (!page) return;
-      lists.push_back(*map_, page.value(), list, search.type);
+      keep(page.value(), map_->at(page.value()));
+      if (--wanted == 0) return;
     }
   }
 }
@@ -245,7 +257,7 @@ bool PageAllocator<G, W, Policy, C>::keep_on_core(ZoneState& zone, Lists& lists,
     if (!page::is_ordinary(type)) type = MigrateType::movable;
     ++lists.frees;
     const unsigned list = Lists::list_of(order, type);
-    lists.push_front(*map_, page, list, type);
+    lists.push_front({page, &head}, list, type);
     // Freed in a row, orders above 0 would only lie here and keep larger blocks from arising.
     const bool all = lists.eagerness != 0 && order != Order{0} && order.raw() < Lists::kSmallOrders;
     const std::uint64_t high = all ? 0 : zone.cpu_high.load();
@@ -305,8 +317,8 @@ void PageAllocator<G, W, Policy, C>::spill_list(ZoneState& zone, Lists& lists, u
     subtract(std::uint64_t{count} << order.raw());
   } else {
     while (left != 0 && !lists.is_empty(list)) {
-      const Pfn page = lists.pop_back(*map_, list);
-      give_back(zone, map_->at(page), page, order, Place::fitting);
+      const auto block = lists.pop_back(*map_, list);
+      give_back(zone, *block.head, block.page, order, Place::fitting);
       subtract(order.pages().raw);
     }
   }

@@ -28,17 +28,55 @@ class CpuLists : public CpuListNames<G> {
   bool is_empty(unsigned list) const noexcept { return lists_[list].count == 0; }
   std::uint32_t blocks(unsigned list) const noexcept { return lists_[list].count; }
 
+  // A block and its descriptor.
+  struct Block {
+    Pfn page = Descriptor::kNoFrame;
+    Descriptor* head = nullptr;
+  };
+
   // The block's descriptor says it is in use; afterwards that it is on a core's list of `type`, an ordinary one.
-  void push_front(Map& map, Pfn page, unsigned list, MigrateType type) noexcept {
-    link(map, page, list, type, Descriptor::kNoFrame, lists_[list].first);
+  void push_front(Block block, unsigned list, MigrateType type) noexcept {
+    List& to = lists_[list];
+    block.head->become_per_cpu(type, to.first.page, Descriptor::kNoFrame);
+    if (to.count == 0)
+      to.last = block;
+    else
+      to.first.head->set_previous_frame(block.page);
+    to.first = block;
+    count_up(to, list);
   }
-  void push_back(Map& map, Pfn page, unsigned list, MigrateType type) noexcept {
-    link(map, page, list, type, lists_[list].last, Descriptor::kNoFrame);
+  void push_back(Block block, unsigned list, MigrateType type) noexcept {
+    List& to = lists_[list];
+    block.head->become_per_cpu(type, Descriptor::kNoFrame, to.last.page);
+    if (to.count == 0)
+      to.first = block;
+    else
+      to.last.head->set_next_frame(block.page);
+    to.last = block;
+    count_up(to, list);
   }
   // The list is not empty. The descriptor is left for the caller to write.
-  Pfn pop_front(Map& map, unsigned list) noexcept { return unlink(map, lists_[list].first, list); }
-  Pfn pop_back(Map& map, unsigned list) noexcept { return unlink(map, lists_[list].last, list); }
-  Pfn first(unsigned list) const noexcept { return lists_[list].first; }
+  Block pop_front(Map& map, unsigned list) noexcept {
+    List& from = lists_[list];
+    const Block block = from.first;
+    if (count_down(from, list)) {
+      const Pfn next = block.head->next_frame();
+      from.first = {next, &map.at(next)};
+      from.first.head->set_previous_frame(Descriptor::kNoFrame);
+    }
+    return block;
+  }
+  Block pop_back(Map& map, unsigned list) noexcept {
+    List& from = lists_[list];
+    const Block block = from.last;
+    if (count_down(from, list)) {
+      const Pfn previous = block.head->previous_frame();
+      from.last = {previous, &map.at(previous)};
+      from.last.head->set_next_frame(Descriptor::kNoFrame);
+    }
+    return block;
+  }
+  Pfn first(unsigned list) const noexcept { return lists_[list].first.page; }
 
   // More is given back at a time the longer nobody allocates: each time in a row twice as much.
   std::uint8_t eagerness = 0;  // free_factor
@@ -48,44 +86,20 @@ class CpuLists : public CpuListNames<G> {
  private:
   friend class Saboteur;
   struct List {
-    Pfn first = Descriptor::kNoFrame, last = Descriptor::kNoFrame;
+    Block first, last;  // none where it is empty
     std::uint32_t count = 0;
   };
 
-  void link(Map& map, Pfn page, unsigned list, MigrateType type, Pfn before, Pfn behind) noexcept {
-    List& to = lists_[list];
-    Descriptor& head = map.at(page);
-    head.become_per_cpu(type);
-    head.set_frames(behind, before);
-    set_next(map, to, before, page);
-    set_previous(map, to, behind, page);
+  void count_up(List& to, unsigned list) noexcept {
     ++to.count;
     pages_ += Names::order_of(list).pages().raw;
   }
-  Pfn unlink(Map& map, Pfn page, unsigned list) noexcept {
-    List& from = lists_[list];
-    const Descriptor& head = map.at(page);
-    set_next(map, from, head.previous_frame(), head.next_frame());
-    set_previous(map, from, head.next_frame(), head.previous_frame());
-    --from.count;
+  // Whether anything is left.
+  bool count_down(List& from, unsigned list) noexcept {
     pages_ -= Names::order_of(list).pages().raw;
-    return page;
-  }
-  static void set_next(Map& map, List& list, Pfn of, Pfn next) noexcept {
-    if (of == Descriptor::kNoFrame) {
-      list.first = next;
-      return;
-    }
-    Descriptor& head = map.at(of);
-    head.set_frames(next, head.previous_frame());
-  }
-  static void set_previous(Map& map, List& list, Pfn of, Pfn previous) noexcept {
-    if (of == Descriptor::kNoFrame) {
-      list.last = previous;
-      return;
-    }
-    Descriptor& head = map.at(of);
-    head.set_frames(head.next_frame(), previous);
+    if (--from.count != 0) return true;
+    from.first = from.last = Block{};
+    return false;
   }
 
   List lists_[Names::kLists];

@@ -43,6 +43,13 @@ class LinuxZone {
   template <class Watcher>
   [[gnu::noinline]] Result<Pfn> take(Order order, MigrateType from, MigrateType type, Watcher& watcher,
                                      Tally& tally) noexcept;
+  // Up to `wanted` blocks in the order in which take() would give them, each to sink(page, head) when it is in use.
+  //
+  // Returns   how many there were.
+  // Cost      O(blocks + highest order for each block that is split).
+  template <class Watcher, class Sink>
+  std::uint32_t take_row(Order order, MigrateType type, std::uint32_t wanted, Sink&& sink, Watcher& watcher,
+                         Tally& tally) noexcept;
   // Cost      may walk one pageblock, block by block.
   // Source    Linux 6.1, "__rmqueue_fallback".
   template <class Watcher>
@@ -99,6 +106,11 @@ class LinuxZone {
     Pfn page;
     unsigned order;
   };
+  struct Smallest {
+    Part* part;
+    unsigned order;
+  };
+  Smallest smallest(Order order, MigrateType from) const noexcept;
   struct Choice {
     Part* part;
     Order order;

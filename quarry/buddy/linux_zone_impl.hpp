@@ -88,20 +88,24 @@ bool LinuxZone<G, Extra>::is_merge_likely(const Part& part, const Merged& block)
   return other->is_free(Order{block.order + 1}, part.index());
 }
 
+// The part whose smallest sufficient block is the smallest; null: none has one.
+template <Geometry G, class Extra>
+auto LinuxZone<G, Extra>::smallest(Order order, MigrateType from) const noexcept -> Smallest {
+  Smallest best{nullptr, G.max_order_ + 1};
+  for (Part& part : parts_) {
+    const std::uint32_t enough = part.mask(from) >> order.raw();
+    if (enough == 0) continue;
+    const unsigned here = order.raw() + count_trailing_zeros(enough);
+    if (here < best.order) best = {&part, here};
+  }
+  return best;
+}
+
 template <Geometry G, class Extra>
 template <class Watcher>
 Result<Pfn> LinuxZone<G, Extra>::take(Order order, MigrateType from, MigrateType type, Watcher& watcher,
                                       Tally& tally) noexcept {
-  Part* best = nullptr;
-  unsigned high = G.max_order_ + 1;
-  for (Part& part : parts_) {
-    const std::uint32_t enough = part.mask(from) >> order.raw();
-    if (enough == 0) continue;
-    const unsigned smallest = order.raw() + count_trailing_zeros(enough);
-    if (smallest >= high) continue;
-    best = &part;
-    high = smallest;
-  }
+  auto [best, high] = smallest(order, from);
   if (best == nullptr) return Error::no_memory;
   const Order found{high};
   const Pfn page = best->first(found, from);
@@ -116,6 +120,44 @@ Result<Pfn> LinuxZone<G, Extra>::take(Order order, MigrateType from, MigrateType
     best->push_front(head[half], Pfn{page.raw + half}, Order{high}, from);
   }
   return page;
+}
+
+// Below the smallest sufficient block there is none, so all that it is split into goes out before another block does: its pieces
+// in a row, without a list for any of them, and what is left of it as the largest blocks that are aligned.
+//
+//   |p0|p1|p2|p3|p4|.5|...6..|       five of eight: what is left is a block of order 0 and one of order 1
+template <Geometry G, class Extra>
+template <class Watcher, class Sink>
+std::uint32_t LinuxZone<G, Extra>::take_row(Order order, MigrateType type, std::uint32_t wanted, Sink&& sink,
+                                            Watcher& watcher, Tally& tally) noexcept {
+  std::uint32_t taken = 0;
+  while (taken < wanted) {
+    const auto [part, high] = smallest(order, type);
+    if (part == nullptr) break;
+    const Pfn first = part->first(Order{high}, type);
+    Descriptor* const head = &map_->at(first);
+    part->unlink(*head, Order{high});
+    const std::uint32_t all = std::uint32_t{1} << (high - order.raw());
+    const std::uint32_t out = all < wanted - taken ? all : wanted - taken;
+    unsigned from = high;  // of the block that the piece was first in when it went
+    for (std::uint32_t i = 0;;) {
+      const std::uint64_t at = std::uint64_t{i} << order.raw();
+      head[at].become_allocated(order, part->index(), type);
+      watcher.split(Pfn{first.raw + at}, Order{from}, order);
+      tally.splits += from - order.raw();
+      sink(Pfn{first.raw + at}, head[at]);
+      if (++i == out) break;
+      from = order.raw() + count_trailing_zeros(i);
+    }
+    for (std::uint32_t i = out; i < all;) {
+      const unsigned size = count_trailing_zeros(i);
+      const std::uint64_t at = std::uint64_t{i} << order.raw();
+      part->push_front(head[at], Pfn{first.raw + at}, Order{order.raw() + size}, type);
+      i += std::uint32_t{1} << size;
+    }
+    taken += out;
+  }
+  return taken;
 }
 
 template <Geometry G, class Extra>

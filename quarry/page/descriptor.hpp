@@ -133,11 +133,12 @@ class Descriptor {
     a_ = 1;
     b_ = c_ = 0;
   }
-  // From allocated only, keeping order and part; the links are for the list to set.
-  constexpr void become_per_cpu(MigrateType list) noexcept {
-    check(state() == State::allocated, "this page is not in use");
-    *this = {tag(State::per_cpu, order(), part(), index_of(list)), 0, 0, 0};
-    set_frames(kNoFrame, kNoFrame);
+  // From allocated only, keeping order and part.
+  constexpr void become_per_cpu(MigrateType list, Pfn next, Pfn previous) noexcept {
+    const std::uint32_t was = tag_;
+    check((was & 7) == static_cast<std::uint32_t>(State::allocated), "this page is not in use");
+    tag_ = (was & 0xffff0) | static_cast<std::uint32_t>(State::per_cpu) | index_of(list) << 20;
+    set_frames(next, previous);
   }
   // The same for lists that keep no links here: nothing but the state changes. `tag` is what it has.
   constexpr void rest_on_core() noexcept { rest_on_core(tag()); }
@@ -173,6 +174,14 @@ class Descriptor {
   constexpr void set_frames(Pfn next, Pfn previous) noexcept {
     a_ = static_cast<std::uint32_t>(next.raw);
     b_ = static_cast<std::uint32_t>((next.raw >> 32 & 0xffff) | previous.raw << 16);
+    c_ = static_cast<std::uint32_t>(previous.raw >> 16);
+  }
+  constexpr void set_next_frame(Pfn next) noexcept {
+    a_ = static_cast<std::uint32_t>(next.raw);
+    b_ = (b_ & 0xffff'0000u) | static_cast<std::uint32_t>(next.raw >> 32 & 0xffff);
+  }
+  constexpr void set_previous_frame(Pfn previous) noexcept {
+    b_ = (b_ & 0xffff) | static_cast<std::uint32_t>(previous.raw << 16);
     c_ = static_cast<std::uint32_t>(previous.raw >> 16);
   }
 
