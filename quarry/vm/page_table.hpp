@@ -60,7 +60,7 @@ class PageTable {
   // Maps `to`, whole pages, at `at` and what follows. None of it is mapped yet.
   //
   // Errors    bad_argument: not whole pages, or none. out_of_range: the tree does not translate such addresses, or the
-  //           processor has no such memory. busy: a part is mapped. Those of `pages`. Nothing changed.
+  //           processor has no such memory. busy: a part is mapped or a window. Those of `pages`. Nothing changed.
   // Cost      O(entries written + entries passed on the way).
   Result<Done> map(VirtAddr at, PhysRange to, Access access) noexcept;
 
@@ -97,6 +97,30 @@ class PageTable {
   // Cost      O(levels).
   Result<Mapping> lookup(VirtAddr at) const noexcept;
 
+  // --- Windows: pages that show one frame after the other -------------------------------------------------
+  //
+  // Their tables are there once and stay, so showing another frame needs no memory and fails never. Who opened a window writes
+  // its entry, one at a time, while others call on the rest of the tree.
+
+  // Makes `range`, whole pages of which nothing is mapped, a row of windows that are shut, until the end of the tree.
+  //
+  // Errors    as map(). Nothing changed.
+  Result<Done> open_windows(VirtRange range) noexcept;
+  // Whether any entry leads to `frames`: the processor has such memory.
+  bool reaches(PhysRange frames) const noexcept {
+    return frames.empty() || (frames.end().raw - 1) >> phys_bits_ == 0;
+  }
+  // Shows a frame that is reached, from now on, in a window that is shut and that whoever used it has forgotten.
+  //
+  // Cost      O(levels) and a barrier.
+  void show(VirtAddr window, PhysAddr frame, Access access) noexcept;
+  // The end of what a window shows, once it is forgotten.
+  void shut(VirtAddr window) noexcept;
+  // Has all processors forget windows that are shut, or the one that calls, where no other used them.
+  void forget(VirtRange windows) noexcept { walkers_.tell_gone(windows); }
+  void forget_here(VirtRange windows) noexcept { walkers_.tell_gone_here(windows); }
+  bool can_forget_here() const noexcept { return walkers_.can_tell_here(); }
+
   // Gives back all tables, the root as well, mapped or not. The end of this tree.
   void release() noexcept;
 
@@ -111,6 +135,7 @@ class PageTable {
   using Tree = Shape<Format>;
   static constexpr PageSize kPage{Format::kPageShift};
   static constexpr unsigned kEntriesInPage = 1u << Tree::kIndexBits;
+  static constexpr Entry kShut = 2;  // a window: absent, but its table is not empty
 
   // Offsets into what the tree translates: an address without the bits above kVirtBits.
   struct Span {
@@ -136,7 +161,8 @@ class PageTable {
   struct NewMapping {
     PhysAddr to;  // what the offset `from` becomes
     std::uint64_t from;
-    Access access;
+    std::optional<Access> access;  // none: windows
+    unsigned highest_leaf;
     PhysAddr at(std::uint64_t offset) const noexcept { return to + Bytes{offset - from}; }
   };
   // What becomes of pages, and the offsets whose translation changed.
@@ -177,11 +203,15 @@ class PageTable {
   Result<Span> span_of(VirtAddr begin, Bytes size) const noexcept;
 
   // page_table_map_impl.hpp
-  bool fits(const Part& part, PhysAddr to) const noexcept;
+  Result<Done> build(Span span, const NewMapping& mapping) noexcept;
+  static bool fits(const Part& part, const NewMapping& mapping) noexcept;
   Result<std::uint64_t> plan_map(const Entry* table, unsigned level, Span span,
                                  const NewMapping& mapping) const noexcept;
   void make_entries(Entry* table, unsigned level, Span span, const NewMapping& mapping,
                     Chain& spare) noexcept;
+
+  // page_table_windows_impl.hpp
+  Entry* window(VirtAddr at) const noexcept;
 
   // page_table_change_impl.hpp
   Result<Done> change_and_tell(VirtRange range, std::optional<Access> access) noexcept;
@@ -230,3 +260,4 @@ class PageTable<Format, P>::Ended {
 #include "quarry/vm/page_table_change_impl.hpp"
 #include "quarry/vm/page_table_impl.hpp"
 #include "quarry/vm/page_table_map_impl.hpp"
+#include "quarry/vm/page_table_windows_impl.hpp"

@@ -50,7 +50,7 @@ TableFinding PageTable<F, P>::audit_table(const Entry* table, unsigned level, st
     const std::uint64_t here = offset + i * Tree::span(level);
     const TableLaw broken = law_of(entry, level);
     if (broken != TableLaw::holds) return {broken, here};
-    if (entry == 0 || F::is_leaf(entry, level)) continue;
+    if (!F::is_present(entry) || F::is_leaf(entry, level)) continue;
     const Entry* const below = find_table(F::address_in(entry, level));
     if (below == nullptr) return {TableLaw::table_is_mapped, here};
     if (is_empty(below, level - 1)) return {TableLaw::no_table_is_empty, here};
@@ -64,7 +64,8 @@ TableFinding PageTable<F, P>::audit_table(const Entry* table, unsigned level, st
 template <TableFormat F, class P>
   requires port::DirectMap<P>
 TableLaw PageTable<F, P>::law_of(Entry entry, unsigned level) const noexcept {
-  if (!F::is_present(entry)) return entry == 0 ? TableLaw::holds : TableLaw::absent_is_zero;
+  if (!F::is_present(entry))
+    return entry == 0 || (entry == kShut && level == 0) ? TableLaw::holds : TableLaw::absent_is_zero;
   const PhysAddr to = F::address_in(entry, level);
   if (!F::is_leaf(entry, level)) {
     if (level == 0) return TableLaw::leaf_is_as_written;

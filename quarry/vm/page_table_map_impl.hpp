@@ -11,24 +11,32 @@ Result<Done> PageTable<F, P>::map(VirtAddr at, PhysRange to, Access access) noex
   if ((to.begin().raw & (kPage.bytes().raw - 1)) != 0) return Error::bad_argument;
   const auto span = span_of(at, to.size());
   if (!span) return span.error();
-  if ((to.end().raw - 1) >> phys_bits_ != 0) return Error::out_of_range;
+  if (!reaches(to)) return Error::out_of_range;
+  const Result<Done> made = build(span.value(), {to.begin(), span.value().begin, access, highest_leaf_});
+  if (made) walkers_.tell_made(VirtRange{at, at + to.size()});
+  return made;
+}
 
-  const NewMapping mapping{to.begin(), span.value().begin, access};
-  const auto missing = plan_map(table(root_), Tree::top(), span.value(), mapping);
+// Plans it, then does it.
+template <TableFormat F, class P>
+  requires port::DirectMap<P>
+Result<Done> PageTable<F, P>::build(Span span, const NewMapping& mapping) noexcept {
+  const auto missing = plan_map(table(root_), Tree::top(), span, mapping);
   if (!missing) return missing.error();
   const auto taken = take(missing.value());
   if (!taken) return taken.error();
   Chain spare = taken.value();
-  make_entries(table(root_), Tree::top(), span.value(), mapping, spare);
+  make_entries(table(root_), Tree::top(), span, mapping, spare);
   check(spare.count == 0, "fewer tables are needed than were planned");
-  walkers_.tell_made(VirtRange{at, at + to.size()});
   return Done{};
 }
 
 template <TableFormat F, class P>
   requires port::DirectMap<P>
-bool PageTable<F, P>::fits(const Part& part, PhysAddr to) const noexcept {
-  return part.level <= highest_leaf_ && part.is_whole() && (to.raw & (Tree::span(part.level) - 1)) == 0;
+bool PageTable<F, P>::fits(const Part& part, const NewMapping& mapping) noexcept {
+  const PhysAddr to = mapping.at(part.begin);
+  return part.level <= mapping.highest_leaf && part.is_whole() &&
+         (to.raw & (Tree::span(part.level) - 1)) == 0;
 }
 
 // How many tables are missing. `table` is null where there is none yet.
@@ -42,8 +50,8 @@ Result<std::uint64_t> PageTable<F, P>::plan_map(const Entry* table, unsigned lev
     rest.begin = part.end;
     const Entry entry = table == nullptr ? 0 : load(table + Tree::index(part.begin, level));
     const bool is_here = F::is_present(entry);
-    if (is_here && (F::is_leaf(entry, level) || fits(part, mapping.at(part.begin)))) return Error::busy;
-    if (fits(part, mapping.at(part.begin))) continue;
+    if (is_here ? F::is_leaf(entry, level) || fits(part, mapping) : entry != 0) return Error::busy;
+    if (fits(part, mapping)) continue;
     const Entry* const below = is_here ? this->table(F::address_in(entry, level)) : nullptr;
     if (!is_here) ++missing;
     if (!is_here && level == 1) continue;  // a new table of pages lacks nothing
@@ -63,9 +71,8 @@ void PageTable<F, P>::make_entries(Entry* table, unsigned level, Span span, cons
     const Part part = first_part(rest, level);
     rest.begin = part.end;
     Entry* const entry = table + Tree::index(part.begin, level);
-    const PhysAddr to = mapping.at(part.begin);
-    if (fits(part, to)) {
-      store(entry, leaf(to, level, mapping.access));
+    if (fits(part, mapping)) {
+      store(entry, mapping.access ? leaf(mapping.at(part.begin), level, *mapping.access) : kShut);
       continue;
     }
     const Entry old = load(entry);

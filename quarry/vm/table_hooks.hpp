@@ -29,6 +29,9 @@ struct Walkers {
   void (*gone)(void* self, VirtRange range) noexcept = nullptr;
   // The same for the whole tree.
   void (*all)(void* self) noexcept = nullptr;
+  // Forget `range` on the processor that calls, alone, because no other uses these addresses: quick, and under a guard.
+  // Null: nobody asks for it.
+  void (*gone_here)(void* self, VirtRange range) noexcept = nullptr;
 
   void tell_made(VirtRange range) const noexcept {
     if (made != nullptr) made(self, range);
@@ -39,6 +42,11 @@ struct Walkers {
   void tell_all() const noexcept {
     if (all != nullptr) all(self);
   }
+  void tell_gone_here(VirtRange range) const noexcept {
+    if (gone_here != nullptr) gone_here(self, range);
+  }
+  // Whether a processor that has to forget can do so alone.
+  bool can_tell_here() const noexcept { return gone == nullptr || gone_here != nullptr; }
 };
 
 }  // namespace quarry::vm

@@ -9,7 +9,7 @@ namespace quarry::vm {
 // In the order audit() tries them, entry by entry.
 enum class TableLaw : std::uint8_t {
   holds,
-  absent_is_zero,       // an entry that is not in force holds nothing
+  absent_is_zero,       // an entry that is not in force holds nothing, or is a window that is shut
   leaf_is_allowed,      // no larger page than the processor has
   leaf_is_aligned,      // to its own size, and inside physical memory
   leaf_is_as_written,   // its bits are those that its address and access make

@@ -40,6 +40,15 @@ TEST(an_absent_entry_that_holds_something_is_found) {
   world.expect_found(TableLaw::absent_is_zero, 5 * kPage);
 }
 
+// Goal: a window that is shut is absent and not zero, which only an entry for pages may be.
+TEST(a_shut_window_is_no_page_and_only_a_page_is_one) {
+  Damaged world;
+  world.tables[3][5] = 2;
+  world.expect_found(TableLaw::holds, 0);
+  world.tables[2][5] = 2;
+  world.expect_found(TableLaw::absent_is_zero, 5 * kTwoMegabytes);
+}
+
 TEST(a_page_larger_than_there_are_is_found) {
   Damaged world;
   world.tables[0][1] = X86<4>::leaf_at(PhysAddr{0}, 3, {});
