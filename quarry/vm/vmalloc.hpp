@@ -16,6 +16,7 @@
 
 #include "quarry/slab/page_source.hpp"
 #include "quarry/vm/address_arena.hpp"
+#include "quarry/vm/frame_zero.hpp"
 #include "quarry/vm/page_table.hpp"
 
 namespace quarry::vm {
@@ -29,7 +30,8 @@ struct VmallocRequest {
   Bytes size;                 // rounded up to whole pages
   TextView caller{};          // the characters outlive the area
   NodeId node = slab::kHere;  // whose memory is tried first
-  zones::ZoneType highest = zones::ZoneType::normal;
+  // High memory first, where there is any: what the direct map does not reach is left for nobody else.
+  zones::ZoneType highest = zones::ZoneType::highmem;
   HugeBlocks huge = HugeBlocks::allowed;
   Bytes alignment{};  // of the address; a power of two, less than a page is a page
   Access access{.write = true};
@@ -41,6 +43,7 @@ struct VmallocConfig {
   Bytes backlog{
       32 << 20};  // of addresses; more than this is purged. Linux: 32 MiB, as often as log2(cores) + 1
   PageCount most{UINT64_MAX};  // of one request: those of the machine, so that what cannot be does not try
+  FrameZero zero{};            // for vzalloc() of high memory
 };
 
 struct VmallocStats {
@@ -81,9 +84,9 @@ class Vmalloc {
   //           map. Nothing is left behind.
   // Cost      O(pages), and a purge where something was missing.
   Result<VirtAddr> vmalloc(const VmallocRequest& request) noexcept;
-  // The same with every byte zero: no frames of high memory.
+  // The same with every byte zero. Without a VmallocConfig::zero no frames of high memory are taken.
   //
-  // Errors    as vmalloc(); out_of_range: the direct map does not reach the frames.
+  // Errors    as vmalloc(); out_of_range: the direct map does not reach the frames, and nobody else does; those of the zero.
   Result<VirtAddr> vzalloc(const VmallocRequest& request) noexcept;
   // Errors    not_found: no area begins there. wrong_owner: it was freed already, or is no vmalloc()'s. Nothing changed.
   // Cost      O(log n); O(pages of the backlog) when that is full.
@@ -160,6 +163,7 @@ class Vmalloc {
                              Fill&& fill) noexcept;
   Result<VirtAddr> allocate(const VmallocRequest& request, Content content) noexcept;
   Result<Done> take_frames(Area& area, const VmallocRequest& request, Content content) noexcept;
+  Result<Done> zero(PfnRange frames) noexcept;
   Result<Block> take_block(PageCount wanted, HugeBlocks& huge, const buddy::Request& request) noexcept;
   Result<Done> map_blocks(const Area& area, Access access) noexcept QUARRY_EXCLUDES(table_lock_);
   Result<Done> map_frames(const Area& area, std::span<const Pfn> frames, Access access) noexcept
@@ -178,6 +182,7 @@ class Vmalloc {
   Tree& tree_ QUARRY_GUARDED_BY(table_lock_);
   P& frames_;
   PageCount most_;
+  FrameZero zero_;
   AddressArena<Cores> arena_;
   Atomic<std::size_t> frames_taken_{};
   Atomic<std::size_t> flushes_{};

@@ -12,6 +12,7 @@ Vmalloc<Tree, P, TableLock>::Vmalloc(Tree& tree, TableLock& table_lock, P& frame
       tree_{tree},
       frames_{frames},
       most_{config.most},
+      zero_{config.zero},
       arena_{frames.cores(), config.range, kPage, config.records, config.backlog} {}
 
 template <class Tree, FrameSource P, Lock TableLock>
@@ -51,9 +52,10 @@ Result<VirtAddr> Vmalloc<Tree, P, TableLock>::vmalloc(const VmallocRequest& requ
 
 template <class Tree, FrameSource P, Lock TableLock>
 Result<VirtAddr> Vmalloc<Tree, P, TableLock>::vzalloc(const VmallocRequest& request) noexcept {
-  VmallocRequest low = request;
-  if (low.highest > zones::ZoneType::normal) low.highest = zones::ZoneType::normal;
-  return allocate(low, Content::zero);
+  VmallocRequest zeroed = request;
+  if (zero_.zero == nullptr && zeroed.highest > zones::ZoneType::normal)
+    zeroed.highest = zones::ZoneType::normal;
+  return allocate(zeroed, Content::zero);
 }
 
 template <class Tree, FrameSource P, Lock TableLock>
@@ -112,10 +114,16 @@ Result<Done> Vmalloc<Tree, P, TableLock>::take_frames(Area& area, const VmallocR
     frames_taken_.fetch_add_relaxed(static_cast<std::size_t>(run.size().raw));
     left.raw -= run.size().raw;
     if (content == Content::any) continue;
-    std::byte* const memory = frames_.map(run);
-    if (memory == nullptr) return Error::out_of_range;
-    __builtin_memset(memory, 0, static_cast<std::size_t>(kPage.bytes_in(run.size()).raw));
+    if (const Result<Done> zeroed = zero(run); !zeroed) return zeroed;
   }
+  return Done{};
+}
+
+template <class Tree, FrameSource P, Lock TableLock>
+Result<Done> Vmalloc<Tree, P, TableLock>::zero(PfnRange frames) noexcept {
+  std::byte* const memory = frames_.map(frames);
+  if (memory == nullptr) return zero_.zero == nullptr ? Error::out_of_range : zero_.zero(zero_.self, frames);
+  __builtin_memset(memory, 0, static_cast<std::size_t>(kPage.bytes_in(frames.size()).raw));
   return Done{};
 }
 

@@ -44,7 +44,7 @@ class FakeFrames {
     const std::size_t start = request.node == NodeId{1} ? kOnNode0 : 0;
     for (std::size_t i = 0; i < kFrames; ++i) {
       const std::size_t at = start + i < kFrames ? start + i : start + i - kFrames;
-      if (is_taken_[at]) continue;
+      if (is_taken_[at] || (at >= high_from && request.highest < zones::ZoneType::highmem)) continue;
       is_taken_[at] = true;
       ++taken;
       memory_.frames[at].words.fill(0xdead'beef'dead'beef);
@@ -64,8 +64,13 @@ class FakeFrames {
   }
   std::byte* map(PfnRange pages) noexcept {
     const std::uint64_t at = pages.begin().raw - kFirst;
-    if (at >= unmapped_from || pages.size().raw > kFrames - at) return nullptr;
-    return reinterpret_cast<std::byte*>(memory_.frames[place(at)].words.data());
+    if (at >= unmapped_from || at >= high_from || pages.size().raw > kFrames - at) return nullptr;
+    return memory_of(pages.begin());
+  }
+  Result<Pfn> pfn_of(const void*) const noexcept { return Error::out_of_range; }
+  // In the direct map or not; of single frames.
+  std::byte* memory_of(Pfn frame) noexcept {
+    return reinterpret_cast<std::byte*>(memory_.frames[place(frame.raw - kFirst)].words.data());
   }
   NodeId node_of(Pfn at) const noexcept {
     const bool is_first = at.raw < kFirstHuge ? at.raw < kFirst + kOnNode0 : at.raw < kFirstHuge + 1024;
@@ -77,6 +82,7 @@ class FakeFrames {
   std::uint64_t taken = 0, calls = 0, fail_call = 0;
   std::size_t huge_blocks = kHuge;      // so many there are
   std::size_t unmapped_from = kFrames;  // frames from this one on are not in the direct map
+  std::size_t high_from = kFrames;      // nor are these, which only they get who may have high memory
   buddy::Request last_request{};
   void (*on_free)(void* watcher, PfnRange frames) noexcept = nullptr;
   void* watcher = nullptr;
@@ -166,7 +172,7 @@ constexpr PhysRange phys(std::uint64_t begin, std::uint64_t size) noexcept {
 struct VmallocMachine {
   using Memory = Vmalloc<TestTree, FakeFrames, NoLock>;
 
-  explicit VmallocMachine(std::uint64_t pages = 8192) noexcept
+  explicit VmallocMachine(std::uint64_t pages = 8192, FrameZero zero = {}) noexcept
       : frames{frame_memory},
         tree{TestTree::make(FrameMap{&frames}, tables(), processor.walkers()).value()},
         vm{tree,
@@ -175,7 +181,8 @@ struct VmallocMachine {
            {.range = {arena_page(0), arena_page(pages)},
             .records = records.hooks(),
             .backlog = pages_of(16),
-            .most = PageCount{4000}}} {
+            .most = PageCount{4000},
+            .zero = zero}} {
     frames.watcher = this;
     frames.on_free = [](void* self, PfnRange freed) noexcept {
       expect(!static_cast<VmallocMachine*>(self)->processor.remembers(freed));
