@@ -47,6 +47,10 @@ target_link_libraries(slab_threads PRIVATE quarry_hosted_options quarry_host qua
 add_executable(slab_schedules EXCLUDE_FROM_ALL tests/slab_schedules.cpp host/panic.cpp)
 target_link_libraries(slab_schedules PRIVATE quarry_hosted_options quarry_lib)
 
+# Windows on high memory, under every schedule.
+add_executable(kmap_schedules EXCLUDE_FROM_ALL tests/kmap_schedules.cpp host/panic.cpp)
+target_link_libraries(kmap_schedules PRIVATE quarry_hosted_options quarry_lib)
+
 # The recorded Linux boots, unpacked where tests and scripts find them: those that were chosen, and random ones.
 set(corpus "${PROJECT_BINARY_DIR}/corpus")
 set(random_cases "${PROJECT_BINARY_DIR}/random-cases")

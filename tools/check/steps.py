@@ -169,7 +169,7 @@ def all_steps():
     ]
     builds = [
         Step("build-release", "the tool, g++ -O2", build("release", "quarry", "corpus", "early_proof", "pages_proof", "pages_threads", "pages_schedules", "slab_threads",
-                               "slab_schedules", "fdt_against_libfdt", "must_fail", "examples"), cores=WHOLE),
+                               "slab_schedules", "kmap_schedules", "fdt_against_libfdt", "must_fail", "examples"), cores=WHOLE),
         Step("build-asan", "tests and fuzzers, clang++ with ASan and UBSan", build("asan", "model_tests", "unit_tests", "fuzzers"),
              cores=WHOLE),
     ]
@@ -190,6 +190,8 @@ def all_steps():
              command("build/release/pages_threads", "2", "8"), ("build-release",), counts=True),
         Step("slab-schedules", "the slab allocator: all schedules of two and three cores, two preemptions each",
              command("build/release/slab_schedules", "2"), ("build-release",), counts=True),
+        Step("kmap-schedules", "windows on high memory: all schedules of two and three cores, two preemptions each",
+             command("build/release/kmap_schedules", "2"), ("build-release",), counts=True),
         Step("slab-threads", "caches and kmalloc used by eight threads on two nodes, stamped and checked",
              command("build/release/slab_threads", "2", "8"), ("build-release",), counts=True),
         Step("examples", "the examples do what they say", command("build/release/examples"), ("build-release",), counts=True),
