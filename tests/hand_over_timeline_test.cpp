@@ -98,6 +98,47 @@ TEST(HandOverTimeline, every_moment_of_every_recorded_machine_adds_up) {
               machines, deferred, high, areas);
 }
 
+// HighMem, and Movable, which on a board with high memory is cut out of that.
+bool is_high(const cli::BootReport& report, const std::string& zone) {
+  return zone == "HighMem" || (zone == "Movable" && report.high_total_kib != 0);
+}
+
+// Goal: high pages are free from one step on, which gives no others, and what memblock keeps of them is not among them.
+TEST(HandOverTimeline, high_pages_are_given_by_a_step_of_their_own) {
+  unsigned machines = 0, with_kept = 0;
+  for (const fs::path& directory : cases_of("armhf-")) {
+    SCOPED_TRACE(directory.filename().string());
+    const auto machine = read_corpus_case(directory);
+    ASSERT_TRUE(machine);
+    cli::EventLog log;
+    const auto report = cli::boot_machine(*machine, cli::Mode::linux_mode, log);
+    ASSERT_TRUE(report);
+    const cli::TimelineEntry* const low = find(*report, "low memory");
+    const cli::TimelineEntry* const high = find(*report, "high memory");
+    ASSERT_TRUE(low != nullptr && high != nullptr && low + 1 == high);
+    std::uint64_t given = 0, present = 0;
+    ASSERT_EQ(low->zones.size(), high->zones.size());
+    for (std::size_t i = 0; i < low->zones.size(); ++i) {
+      if (!is_high(*report, high->zones[i].zone)) {
+        EXPECT_EQ(low->zones[i].managed, high->zones[i].managed) << high->zones[i].zone;
+        continue;
+      }
+      EXPECT_EQ(low->zones[i].managed, 0u) << high->zones[i].zone;
+      given += high->zones[i].managed;
+    }
+    EXPECT_EQ(high->given, given);
+    for (const auto& node : report->nodes)
+      for (const auto& zone : node.zones)
+        if (is_high(*report, zone.name)) present += zone.present_pages;
+    EXPECT_LE(given, present);
+    machines += present != 0;
+    with_kept += given < present;
+  }
+  EXPECT_GT(machines, 10u);
+  EXPECT_GT(with_kept, 0u);
+  std::printf("high memory: %u boards, %u that keep some of it back\n", machines, with_kept);
+}
+
 // --- What each core may keep, as Linux's /proc/zoneinfo has it --------------------------------------------------------
 
 // "Node 0, zone DMA32: 63 13972 63 13972": batch and high of each CPU of each populated zone.

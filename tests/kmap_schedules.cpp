@@ -158,7 +158,8 @@ std::vector<Play> plays_of(Scene& on) {
        {[&on] { on.use_two(0, 1, 2); }, use(1, {3}), use(2, {4})}},
       {"local windows beside flushes",
        kCores,
-       {[&on] { on.use_local(0, 1, 2); }, use(1, {1, 2, 3}), [&on] { on.use_local(2, 3, 3); }}},
+       {[&on] { on.use_local(0, 1, 2), on.use_local(0, 2, 1); }, use(1, {1, 2, 3}),
+        [&on] { on.use_local(2, 3, 3); }}},
       {"a look at all windows", kCores, {use(0, {1, 2, 3}), use(1, {2}), [&on] { on.audit(); }}},
   };
 }
