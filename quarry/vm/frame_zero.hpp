@@ -1,6 +1,8 @@
 // quarry/vm/frame_zero.hpp: zeroes in frames that the direct map does not reach.
 #pragma once
 
+#include <bit>
+
 #include "quarry/vm/kmap_local.hpp"
 
 namespace quarry::vm {
@@ -15,7 +17,7 @@ struct FrameZero {
 // Where the processor that runs finds a mapped address: there.
 struct HereInMemory {
   std::byte* operator()(VirtAddr at) const noexcept {
-    return reinterpret_cast<std::byte*>(static_cast<std::uintptr_t>(at.raw));
+    return std::bit_cast<std::byte*>(static_cast<std::uintptr_t>(at.raw));
   }
 };
 

@@ -7,6 +7,8 @@
 // a window stays on its core, which a guard makes sure of.
 #pragma once
 
+#include <bit>
+
 #include "quarry/base/atomic.hpp"
 #include "quarry/vm/kmap.hpp"
 
@@ -125,7 +127,7 @@ Result<Done> LocalKmap<Tree, P>::kunmap_local(const Guard& guard, VirtAddr at) n
 template <class Tree, LowMemory P>
 Result<Done> LocalKmap<Tree, P>::drop_low(VirtAddr at) const noexcept {
   if (at.raw > UINTPTR_MAX) return Error::not_found;
-  const auto* const pointer = reinterpret_cast<const std::byte*>(static_cast<std::uintptr_t>(at.raw));
+  const auto* const pointer = std::bit_cast<const std::byte*>(static_cast<std::uintptr_t>(at.raw));
   if (!memory_.pfn_of(pointer)) return Error::not_found;
   return Done{};
 }

@@ -1,5 +1,6 @@
 #include "quarry/vm/kmap_local.hpp"
 
+#include "quarry/vm/frame_zero.hpp"
 #include "quarry/vm/kmap_machine_test.hpp"
 #include "tests/test.hpp"
 
@@ -120,6 +121,25 @@ TEST(local_windows_with_other_memory_than_they_need_are_not_opened) {
   expect(fails_with(opens({.range = range, .depths = depths, .slots = 3}), Error::bad_argument));
   world.tree.set_walkers({});  // nobody walks the tree yet
   expect(bool{opens({.range = range, .depths = depths, .slots = 3})});
+}
+
+// Goal: where the direct map reaches a frame, that is where zeroes are written, and nowhere else.
+TEST(frames_are_zeroed_where_they_are_shown) {
+  World world;
+  for (auto& frame : std::span{memory}.last(4)) frame.words.fill(7);
+  ZeroByWindows<World::Local> zero{world.local};
+  const Pfn first{LowFrames<TestCores>::kFirst + 13};
+  const FrameZero hook = zero.hook();
+  expect(bool{hook.zero(hook.self, {first, first + PageCount{2}})});
+  for (std::size_t i = 12; i < 16; ++i) {
+    bool is_as_expected = true;
+    for (const std::uint64_t word : memory[i].words)
+      is_as_expected = is_as_expected && word == (i == 13 || i == 14 ? 0u : 7u);
+    expect(is_as_expected);
+  }
+  expect(fails_with(zero.zero({Pfn{std::uint64_t{1} << 28}, Pfn{(std::uint64_t{1} << 28) + 1}}),
+                    Error::out_of_range));
+  expect_equal(world.depth[0], 0u);
 }
 
 }  // namespace
