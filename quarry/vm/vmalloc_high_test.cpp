@@ -98,5 +98,21 @@ TEST(memory_whose_windows_are_all_in_use_is_not_handed_out) {
   world.machine.use(world.machine.vm.vzalloc({.size = pages_of(5)}), 5);
 }
 
+TEST(zeroed_memory_that_fails_at_any_page_leaves_nothing_behind) {
+  World world;
+  const auto before = world.machine.held();
+  auto& frames = world.machine.frames;
+  std::uint64_t refused = 0;
+  for (;; ++refused) {
+    frames.fail_call = frames.calls + refused + 1;
+    const auto got = world.machine.vm.vzalloc({.size = pages_of(9)});
+    if (got) break;
+    expect(got.error() == Error::no_memory && world.machine.held() == before);
+    expect_equal(world.windows.depth(0), 0u);
+    expect(!world.windows.audit() && world.machine.is_sound());
+  }
+  expect_equal(refused, std::uint64_t{9 + 1 + 3});  // frames, a page for their list, and three tables
+}
+
 }  // namespace
 }  // namespace quarry::vm

@@ -8,7 +8,7 @@ namespace quarry::vm {
 namespace {
 
 using slab::testing::TestPages;
-static_assert(FrameSource<TestPages>);
+static_assert(FrameSource<TestPages> && LowMemory<TestPages>);
 
 struct PagesMap {
   TestPages* pages;
