@@ -34,29 +34,13 @@ Problem unreadable(std::string_view name) {
 
 std::string text_of(TextView text) { return {text.data(), text.size()}; }
 
-// Options that say something about a kind of machine that this one is not.
-std::optional<Problem> require_fitting(const DescribeOptions& options, const MachineDescription& machine) {
-  const std::string arch = text_of(boot::name_of(machine.kernel.arch));
-  const auto refuse = [](std::string text) { return Problem{ExitStatus::bad_arguments, std::move(text)}; };
-  if (options.arch && *options.arch != machine.kernel.arch) {
-    return refuse(fmt::format("--arch {}: {} is a machine of {}", text_of(boot::name_of(*options.arch)),
-                              machine.source, arch));
-  }
-  if (options.tree_at && machine.tree.empty())
-    return refuse(fmt::format("--dtb-at: {} has no device tree", machine.source));
-  if (options.tree_file)
-    return refuse(fmt::format("--dtb {}: {} is no boot log: expected a log that the tree belongs to",
-                              *options.tree_file, machine.source));
-  return std::nullopt;
-}
-
 Problem unknown_machine(std::string_view name) {
   std::vector<std::string_view> names;
   for (const Builtin& builtin : builtins()) names.push_back(builtin.name);
   return {ExitStatus::bad_arguments,
           fmt::format(
               "'{}': no such file, directory or built-in machine: expected a device tree, a boot log, a case "
-              "directory, 'host', '-' or one of {}",
+              "directory, 'qemu:' and its options, 'host', '-' or one of {}",
               name, fmt::join(names, ", "))};
 }
 
@@ -119,6 +103,21 @@ std::optional<Problem> require_log_of(boot::Arch arch, const LogInputs& log, std
 }
 
 }  // namespace
+
+std::optional<Problem> require_fitting(const DescribeOptions& options, const MachineDescription& machine) {
+  const std::string arch = text_of(boot::name_of(machine.kernel.arch));
+  const auto refuse = [](std::string text) { return Problem{ExitStatus::bad_arguments, std::move(text)}; };
+  if (options.arch && *options.arch != machine.kernel.arch) {
+    return refuse(fmt::format("--arch {}: {} is a machine of {}", text_of(boot::name_of(*options.arch)),
+                              machine.source, arch));
+  }
+  if (options.tree_at && machine.tree.empty())
+    return refuse(fmt::format("--dtb-at: {} has no device tree", machine.source));
+  if (options.tree_file)
+    return refuse(fmt::format("--dtb {}: {} is no boot log: expected a log that the tree belongs to",
+                              *options.tree_file, machine.source));
+  return std::nullopt;
+}
 
 Expected<PhysRange> parse_base_and_size(std::string_view text, std::string_view option) {
   const auto wrong = [&] {
@@ -258,6 +257,7 @@ Expected<MachineDescription> describe(std::string_view name, const DescribeOptio
     return complete ? describe(name, *complete) : complete.problem();
   }
   if (name == "host") return describe_host(options);
+  if (const auto line = qemu_line(name)) return describe_qemu(*line, options);
   if (name == "-") {
     std::istream& in = options.standard_input != nullptr ? *options.standard_input : std::cin;
     const auto bytes = read_all(in);

@@ -26,8 +26,8 @@ struct DescribeOptions {
   std::istream* standard_input = nullptr;    // what `-` reads; null: std::cin
 };
 
-// Describes what `machine` names: a built-in, `host`, `-`, a case directory, a device tree or a boot log. Files
-// are told apart by their bytes, never by their names.
+// Describes what `machine` names: a built-in, `host`, `-`, a command line of QEMU, a case directory, a device tree or a
+// boot log. Files are told apart by their bytes, never by their names.
 //
 // Errors    bad_arguments: no such file or built-in, options that cannot apply; malformed_input: the contents.
 Expected<MachineDescription> describe(std::string_view machine, const DescribeOptions& options = {});

@@ -27,6 +27,14 @@ Expected<MachineDescription> describe_board(std::span<const std::byte> bytes, co
 Expected<MachineDescription> describe_log(const LogInputs& log, std::string_view name,
                                           const DescribeOptions& options);
 
+// A command line of QEMU, which a MACHINE is that begins with "qemu:" or is one with its program; none for others.
+std::optional<std::string_view> qemu_line(std::string_view name);
+// Errors    bad_arguments: what QEMU or this does not understand, and what QEMU refuses; those of a kernel's file.
+Expected<MachineDescription> describe_qemu(std::string_view line, const DescribeOptions& options);
+
+// Errors    bad_arguments: an option says something about a kind of machine that this one is not.
+std::optional<Problem> require_fitting(const DescribeOptions& options, const MachineDescription& machine);
+
 // What options say about any machine, last.
 //
 // Errors    bad_arguments: a file that cannot be read; malformed_input: its contents.

@@ -43,9 +43,11 @@ TreeWriter& TreeWriter::end() {
   return *this;
 }
 
-TreeWriter& TreeWriter::number(std::string_view name, std::uint32_t value) {
+TreeWriter& TreeWriter::number(std::string_view name, std::uint32_t value) { return cells(name, {value}); }
+
+TreeWriter& TreeWriter::cells(std::string_view name, std::span<const std::uint32_t> values) {
   std::string bytes;
-  put(bytes, value);
+  for (const std::uint32_t value : values) put(bytes, value);
   return property(name, bytes);
 }
 

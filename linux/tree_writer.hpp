@@ -12,6 +12,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <span>
 #include <string>
 #include <string_view>
@@ -30,6 +31,11 @@ class TreeWriter {
   TreeWriter& end();
   TreeWriter& flag(std::string_view name) { return property(name, {}); }
   TreeWriter& number(std::string_view name, std::uint32_t value);
+  TreeWriter& cells(std::string_view name, std::span<const std::uint32_t> values);
+  TreeWriter& cells(std::string_view name, std::initializer_list<std::uint32_t> values) {
+    return cells(name, std::span{values.begin(), values.size()});
+  }
+  // A list of texts has a '\0' between each two.
   TreeWriter& text(std::string_view name, std::string_view value);
   TreeWriter& ranges(std::string_view name, std::span<const PhysRange> ranges);
   std::vector<std::byte> finish();
