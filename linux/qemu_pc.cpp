@@ -122,6 +122,8 @@ void map_of_seabios(const QemuMachine& qemu, const Split& split, MachineDescript
   add(into, split.high, split.high + split.above, MapType::usable);
   if (has_hyper_transport(qemu) && qemu.phys_bits.value_or(kUsualPhysBits) >= kUsualPhysBits)
     add(into, kHyperTransport, kHyperTransportEnd, MapType::reserved);
+  std::sort(into.map.begin(), into.map.end(),
+            [](const firmware::MapEntry& a, const firmware::MapEntry& b) { return a.base < b.base; });
 }
 
 void map_of_qboot(const Split& split, MachineDescription& into) {

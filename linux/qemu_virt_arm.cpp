@@ -143,10 +143,16 @@ void ArmTree::serial_and_clock() {
 
 void ArmTree::interrupts() {
   tree.begin("intc@8000000").number("phandle", handles.gic);
-  if (!has_gic_2() && qemu.has_virtualization) tree.cells("interrupts", {1, 9, 4});
+  if (qemu.has_virtualization) tree.cells("interrupts", {1, 9, 4});
   const PhysRange distributor = PhysRange::sized(PhysAddr{0x8000000}, Bytes{0x10000});
   if (has_gic_2()) {
-    reg({distributor, PhysRange::sized(PhysAddr{0x8010000}, Bytes{0x10000})});
+    const PhysRange interface = PhysRange::sized(PhysAddr{0x8010000}, Bytes{0x10000});
+    const PhysRange of_hypervisor = PhysRange::sized(PhysAddr{0x8030000}, Bytes{0x10000});
+    const PhysRange of_guests = PhysRange::sized(PhysAddr{0x8040000}, Bytes{0x10000});
+    if (qemu.has_virtualization)
+      reg({distributor, interface, of_hypervisor, of_guests});
+    else
+      reg({distributor, interface});
     tree.text("compatible", "arm,cortex-a15-gic");
   } else {
     reg({distributor, PhysRange::sized(PhysAddr{0x80a0000}, Bytes{0xf60000})});
@@ -195,7 +201,7 @@ void ArmTree::cpus() {
   cpu_map();
   for (unsigned i = 0; i < count; ++i) {
     const std::uint32_t number = (i / group) << 8 | i % group;
-    tree.begin(fmt::format("cpu@{:x}", i)).number("phandle", handles.cpu(i, count));
+    tree.begin(fmt::format("cpu@{}", i)).number("phandle", handles.cpu(i, count));
     if (qemu.cpus[i].node) tree.number("numa-node-id", *qemu.cpus[i].node);
     tree.number("reg", number);
     if (count > 1) tree.text("enable-method", "psci");

@@ -85,7 +85,7 @@ void RiscvTree::cpus() {
       .number("#size-cells", 0)
       .number("timebase-frequency", 10'000'000);
   for (unsigned i = 0; i < count; ++i) {
-    tree.begin(fmt::format("cpu@{:x}", i)).number("phandle", cpu(i));
+    tree.begin(fmt::format("cpu@{}", i)).number("phandle", cpu(i));
     node_of(socket_of[i]);
     tree.text("device_type", "cpu").number("reg", i).text("status", "okay").text("compatible", "riscv");
     tree.text("riscv,isa", "rv64imafdch_zicsr_zifencei_zihintpause_zba_zbb_zbc_zbs_sstc");
