@@ -10,6 +10,7 @@
 #include "linux/kernel_file.hpp"
 #include "linux/log_description.hpp"
 #include "linux/qemu_machine.hpp"
+#include "linux/qemu_words.hpp"
 
 namespace quarry::lnx {
 namespace {
@@ -221,6 +222,7 @@ Expected<MachineDescription> describe_qemu(std::string_view line, const Describe
   if (!machine) return machine;
   machine->source = fmt::format("QEMU's {}", qemu->type);
   machine->notes.insert(machine->notes.begin(), qemu->notes.begin(), qemu->notes.end());
+  for (std::string& note : machine->notes) keep_on_one_line(note);
   if (auto problem = require_fitting(options, *machine)) return *std::move(problem);
   if (is_x86)
     if (auto problem = apply_options(complete, *machine)) return *std::move(problem);

@@ -207,9 +207,7 @@ std::optional<Problem> check_backend(const QemuRequest& request, QemuMachine& ma
   return std::nullopt;
 }
 
-}  // namespace
-
-Expected<QemuMachine> parse_qemu(std::string_view line, std::optional<boot::Arch> arch) {
+Expected<QemuMachine> parse_line(std::string_view line, std::optional<boot::Arch> arch) {
   const auto words = shell_words(line);
   if (!words) return words.problem();
   QemuRequest request;
@@ -251,6 +249,19 @@ Expected<QemuMachine> parse_qemu(std::string_view line, std::optional<boot::Arch
   if (auto problem = complete_nodes(request, machine)) return *std::move(problem);
   if (auto problem = check_modules(request, machine)) return *std::move(problem);
   return machine;
+}
+
+}  // namespace
+
+Expected<QemuMachine> parse_qemu(std::string_view line, std::optional<boot::Arch> arch) {
+  auto machine = parse_line(line, arch);
+  if (machine) {
+    for (std::string& note : machine->notes) keep_on_one_line(note);
+    return machine;
+  }
+  Problem problem = machine.problem();
+  keep_on_one_line(problem.text);
+  return problem;
 }
 
 }  // namespace quarry::lnx

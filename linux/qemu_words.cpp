@@ -94,6 +94,10 @@ Problem qemu_problem(std::string_view option, std::string_view word, std::string
   return {ExitStatus::bad_arguments, fmt::format("qemu: {}: {}", said, what)};
 }
 
+void keep_on_one_line(std::string& text) {
+  std::replace_if(text.begin(), text.end(), [](char letter) { return letter >= 0 && letter < ' '; }, ' ');
+}
+
 QemuProperties::QemuProperties(std::string_view option, std::string_view word, std::string_view first_name)
     : option_{option}, word_{word} {
   std::vector<std::string> parts(1);

@@ -21,6 +21,9 @@ Expected<std::vector<std::string>> shell_words(std::string_view line);
 // A problem of a QEMU line, with the option and the word that are meant.
 Problem qemu_problem(std::string_view option, std::string_view word, std::string_view what);
 
+// A word may have any letter in it, and what is said of it is one line.
+void keep_on_one_line(std::string& text);
+
 // "node,nodeid=0,memdev=m0": properties in their order, the first of which may stand without its name. ",," is a comma.
 // A name alone is name=on, and noname is name=off.
 //
