@@ -15,6 +15,8 @@ namespace {
 int list_builtins(const BootOptions& options) {
   std::string text;
   for (const auto& builtin : lnx::builtins()) text += fmt::format("{:16} {}\n", builtin.name, builtin.about);
+  text += fmt::format("{:16} {}\n", "'qemu:OPTIONS'",
+                      "what QEMU makes of pc, q35, microvm or virt, such as 'qemu:-M q35 -m 64G'");
   const auto problem = write_output(options.output_file, text);
   return problem ? complain(*problem) : 0;
 }

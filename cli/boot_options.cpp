@@ -42,7 +42,8 @@ void take_file(const std::string& name, std::optional<std::string>& into) {
 
 void BootArguments::add_to(CLI::App& boot) {
   boot.add_option("MACHINE", options_.machine,
-                  "a device tree, a kernel's boot log, a case directory, 'host', a built-in name, or '-'")
+                  "a device tree, a kernel's boot log, a case directory, 'host', 'qemu:' and QEMU's "
+                  "options, a built-in name, or '-'")
       ->option_text(fmt::format("[{}]", lnx::kDefaultMachine));
   add_mode_options(boot);
   add_machine_options(boot);
@@ -98,7 +99,8 @@ void BootArguments::add_output_options(CLI::App& boot) {
                           {"all", ShownStage::all}},
                          "");
   group.add_flag("--flow", options_.show_flow, "print the steps of the boot instead");
-  group.add_flag("--list", options_.list_builtins, "print the built-in machines instead");
+  group.add_flag("--list", options_.list_builtins,
+                 "print the built-in machines and how others are named instead");
   group.add_option("--observe", options_.observe_file, "write every early decision to FILE, as JSON Lines")
       ->option_text("FILE");
   group.add_option("-o,--output", options_.output_file, "write to FILE, whole or not at all")

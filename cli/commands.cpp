@@ -21,6 +21,7 @@ const char* const kExamples = R"(Examples:
   quarry boot board.dtb --memory 0x80000000+1G  a board whose tree leaves memory to the boot loader
   quarry boot dmesg.txt --format json           the machine that a kernel log tells of, for scripts
   quarry boot host                              this machine, as far as it can be read
+  quarry boot 'qemu:-M q35 -m 64G -smp 8'       what QEMU would make of its options: map, nodes, places
   quarry boot numa-8n --stage zones             one stage alone
   quarry boot dmesg.txt --kernel /boot/vmlinuz --config /boot/config      with a kernel that is at hand
   quarry boot --flow arm64-virt-8g              the steps by the names of the Linux functions

@@ -17,6 +17,7 @@ from cli_bug_checks import check_bugs
 from cli_compare_checks import check_compare, check_comparisons
 from cli_harness import BUILTINS, CORPUS, TOOL, boot, log, refused, report
 from cli_kernel_checks import check_kernels
+from cli_qemu_checks import check_qemu
 from cli_schema import BOOTMEM, LINUX_BUGS, SCHEMA
 from cli_schema import bootmem_problem, ledger_problem, mismatch, nodes_problem, owners_problem, replay_problem, timeline_problem
 from cli_shell_checks import check_shell
@@ -163,6 +164,7 @@ check_bootmem()
 check_bugs()
 check_trees()
 check_board_logs()
+check_qemu()
 check_large()
 check_terminal()
 check_comparisons()
