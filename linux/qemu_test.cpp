@@ -170,6 +170,12 @@ TEST(Qemu, nodes_have_all_of_the_memory_and_processors_and_distances) {
   expect_refused(nodes + "-numa dist,src=0,dst=0,val=11", "expected 10, a node's distance from itself");
   expect_refused(nodes + "-numa dist,src=0,dst=3,val=20", "node 3 is not there");
   expect_refused(nodes + "-numa dist,src=0,val=20", "expected dst=");
+  expect_refused("-m 3G -numa node,mem=1G -numa node,mem=1G -numa node,mem=1G -numa dist,src=0,dst=1,val=20",
+                 "between nodes 0 and 2 is missing");
+  expect_refused(
+      "-m 3G -numa node,mem=1G -numa node,mem=1G -numa node,mem=1G -numa dist,src=0,dst=1,val=20 "
+      "-numa dist,src=1,dst=0,val=21 -numa dist,src=0,dst=2,val=20 -numa dist,src=1,dst=2,val=20",
+      "expected both directions of all");
   expect_refused(nodes + "-numa cpu,node-id=7,socket-id=0", "node-id=7");
   expect_refused(nodes + "-numa cpu,node-id=0,socket-id=7", "no processor is there");
   expect_refused("-numa dist,src=0,dst=1,val=20", "there is no node");
