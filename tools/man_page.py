@@ -20,7 +20,9 @@ machine that it runs on, and no privilege is needed.
 .PP
 A machine is told apart by what it is: a flattened device tree, a kernel's boot log, the directory of a recorded boot,
 .B host
-(the machine at hand, as far as it can be read), the name of a built-in one
+(the machine at hand, as far as it can be read),
+.B qemu:
+and a command line of QEMU, the name of a built-in one
 .RB ( "quarry boot --list" ),
 or
 .B -
