@@ -102,6 +102,9 @@ Expected<MachineDescription> describe_x86(QemuMachine& qemu, const DescribeOptio
         "(-cpu NAME,vendor=AuthenticAMD)");
   if (qemu.board == QemuBoard::microvm && qemu.has_acpi)
     machine.notes.emplace_back("-M microvm: described with qboot, as with acpi=off");
+  if (qemu.board != QemuBoard::microvm && !qemu.has_acpi)
+    machine.notes.emplace_back(
+        "without ACPI more of low RAM is usable: the room of its tables is not given back");
   return machine;
 }
 

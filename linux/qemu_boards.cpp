@@ -65,8 +65,6 @@ constexpr std::string_view kHarmlessProperties[] = {"usb",
                                                     "nvdimm-persistence",
                                                     "igd-passthru",
                                                     "suppress-vmdesc",
-                                                    "firmware",
-                                                    "usb",
                                                     "default-bus-bypass-iommu",
                                                     "default_bus_bypass_iommu",
                                                     "iommu",
@@ -78,7 +76,6 @@ constexpr std::string_view kHarmlessProperties[] = {"usb",
                                                     "x-option-roms",
                                                     "option-roms",
                                                     "auto-kernel-cmdline",
-                                                    "phandle-start",
                                                     "fd-bootchk",
                                                     "i8042",
                                                     "x-oem-id",
@@ -102,9 +99,7 @@ constexpr std::string_view kHarmlessProperties[] = {"usb",
                                                     "default-ram-id",
                                                     "bus-lock-ratelimit",
                                                     "spcr",
-                                                    "cxl",
-                                                    "tcg",
-                                                    "sgx-epc"};
+                                                    "cxl"};
 
 }  // namespace
 

@@ -230,6 +230,8 @@ TEST(Qemu, what_leaves_memory_alone_is_passed_over_and_what_is_not_modelled_is_s
   EXPECT_TRUE(has_note(*describe("qemu:-kernel /nonexistent"), "-kernel /nonexistent: cannot be read"));
   EXPECT_TRUE(has_note(*describe("qemu:-initrd /nonexistent"), "it is left out"));
   EXPECT_TRUE(has_note(*describe("qemu:-M microvm"), "acpi=off"));
+  EXPECT_TRUE(has_note(*describe("qemu:-no-acpi"), "not given back"));
+  EXPECT_TRUE(describe("qemu:-M pc,acpi=off -m 2G -numa node,mem=2G")->memory_affinity.empty());
 }
 
 TEST(Qemu, KVM_keeps_pages_and_hides_the_make_of_the_processor) {
