@@ -43,6 +43,47 @@ TEST(Ledger, a_free_of_what_was_never_memory_makes_it_no_memory) {
   EXPECT_EQ(ledger.owner_of(PhysAddr{0}), Ledger::kNotAdded);
 }
 
+TEST(Ledger, an_owner_of_any_name_is_an_owner) {
+  Ledger ledger{std::vector{range_of(0, 0x4000)}};
+  using early::Action;
+  ledger.apply({.action = Action::add, .range = range_of(0, 0x3000)});
+  ledger.apply({.action = Action::reserve, .range = range_of(0, 0x1000), .owner = "free"});
+  ledger.apply({.action = Action::reserve, .range = range_of(0x1000, 0x2000), .owner = "never taken in"});
+  ledger.apply({.action = Action::add, .range = range_of(0, 0x3000)});
+  ledger.apply({.action = Action::remove, .range = range_of(0, 0x1000)});
+  EXPECT_EQ(ledger.owner_of(PhysAddr{0}), "free");
+  EXPECT_EQ(ledger.owner_of(PhysAddr{0x1000}), "never taken in");
+  const auto pieces = ledger.pieces();
+  ASSERT_EQ(pieces.size(), 4u);
+  EXPECT_EQ(pieces[0].fate, Fate::kept);
+  EXPECT_EQ(pieces[2].fate, Fate::free);
+  std::uint64_t free = 0;
+  for (const LedgerLine& line : ledger.lines())
+    if (is_managed(line.fate)) free += line.bytes.raw;
+  EXPECT_EQ(free, 0x1000u);
+}
+
+TEST(Ledger, a_piece_keeps_its_rule_until_it_gets_another) {
+  Ledger ledger{std::vector{range_of(0, 0x4000)}};
+  using early::Action;
+  ledger.set_free_rule("all");
+  ledger.apply({.action = Action::add, .range = range_of(0, 0x3000)});
+  ledger.apply({.action = Action::reserve, .range = range_of(0, 0x2000)}, {"image", "reserve"});
+  ledger.own(range_of(0, 0x1000), "init", {}, Fate::given_back);
+  ledger.explain(range_of(0, 0x4000), {"never, mem=", "mem="});
+  const std::vector<LedgerLine> expected = {{"free", Bytes{0x1000}, "all", Fate::free},
+                                            {"image", Bytes{0x1000}, "reserve", Fate::kept},
+                                            {"init", Bytes{0x1000}, "reserve", Fate::given_back},
+                                            {"never, mem=", Bytes{0x1000}, "mem=", Fate::kept}};
+  EXPECT_EQ(ledger.lines(), expected);
+  const auto inside = ledger.pieces_in(range_of(0xc00, 0x1400));
+  ASSERT_EQ(inside.size(), 2u);
+  EXPECT_EQ(inside[0].range, range_of(0xc00, 0x1000));
+  EXPECT_EQ(inside[1].range, range_of(0x1000, 0x1400));
+  ledger.apply({.action = Action::free, .range = range_of(0, 0x3000)});
+  EXPECT_EQ(ledger.lines()[0], (LedgerLine{"free", Bytes{0x3000}, "all", Fate::free}));
+}
+
 // What one byte is, by the rules of Ledger::apply.
 struct Byte {
   std::string owner{Ledger::kNotAdded};

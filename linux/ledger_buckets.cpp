@@ -1,0 +1,111 @@
+// The buckets by name. docs/ledger.md has the same table, and a test that it has.
+//
+// Source    Linux 6.1: the functions named here (behaviour).
+#include "linux/ledger_rules.hpp"
+
+namespace quarry::lnx {
+namespace {
+
+constexpr Bucket kBuckets[] = {
+    // Nobody's.
+    {"free", "whole free pages at the hand-over", "memblock_free_all", "", "memblock_free_all"},
+    {"never taken in", "RAM for the firmware, but no memory for the kernel", "", "mem"},
+    {"taken out again", "memory that the kernel gave up before it used it", "memblock_remove", "mem"},
+    {"no-map", "memory that is not mapped and has no other name", "memblock_mark_nomap"},
+    {"lost to rounding", "free bytes that no whole page can be made of", "memblock_free_all"},
+    {"lost by bootmem", "free pages that the last look at a bitmap leaves out", "free_all_bootmem"},
+    // The kernel's image.
+    {"kernel image", "a kernel whose sections are not known", "memblock_reserve"},
+    {"kernel head", "the image's header, before the text", "memblock_reserve"},
+    {"kernel text", "code", "memblock_reserve"},
+    {"kernel rodata", "constants", "memblock_reserve"},
+    {"kernel data", "data", "memblock_reserve"},
+    {"kernel bss", "data that begins as zeros", "memblock_reserve"},
+    {"kernel unwind tables", "how to walk a stack, and where bugs are reported", "memblock_reserve"},
+    {"kernel early page tables", "page tables that the kernel starts with", "memblock_reserve"},
+    {"kernel alignment", "holes between sections", "memblock_reserve"},
+    {"kernel brk", "what early code took behind the image", "reserve_brk"},
+    {"kernel init, given back", "code and data of the boot alone", "memblock_reserve", "", "free_initmem"},
+    {"kernel init, last page", "the page that it shares with what stays", "memblock_reserve"},
+    {"SMP alternatives, given back", "where locks are, for one processor", "memblock_reserve", "",
+     "alternative_instructions"},
+    {"gap after text, given back", "to the next large page", "memblock_reserve", "", "mark_rodata_ro"},
+    {"gap after rodata, given back", "to the next large page", "memblock_reserve", "", "mark_rodata_ro"},
+    {"unencrypted bss, given back", "what only encrypted guests need", "memblock_reserve", "",
+     "mem_encrypt_free_decrypted_mem"},
+    // What boot loader and firmware left.
+    {"initrd", "the loader's file system where it is not given back", "early_reserve_initrd", "initrdmem"},
+    {"initrd, last page", "the page in which it ends, where that is kept", "memblock_reserve"},
+    {"initrd, given back", "the loader's file system", "early_reserve_initrd", "initrdmem",
+     "free_initrd_mem"},
+    {"device tree", "the tree as the loader left it", "memblock_reserve"},
+    {"/memreserve/", "the tree's block of reservations", "early_init_fdt_scan_reserved_mem"},
+    {"setup_data", "x86: what the loader tells in a list", "memblock_x86_reserve_range_setup_data"},
+    {"low 1M", "x86: below 1 MiB firmware may write at any time", "memblock_reserve"},
+    {"first 64K", "x86: the same, before that", "memblock_reserve"},
+    {"BIOS", "x86: the firmware's own data area", "reserve_bios_regions"},
+    {"real-mode trampoline", "x86: where further processors start", "memblock_phys_alloc_range"},
+    {"ACPI table *", "a table of the firmware's that lies in RAM", "acpi_reserve_initial_tables"},
+    {"ACPI reclaim", "the same, on arm64 by UEFI's map", "reserve_regions"},
+    {"EFI memory map", "UEFI's map as the kernel got it", "efi_memblock_x86_reserve_range"},
+    {"EFI memory attributes", "a table of UEFI's", "efi_memattr_init"},
+    {"EFI table *", "a table of UEFI's", "memblock_reserve"},
+    {"EFI boot services", "what firmware uses until it is told to stop", "memblock_reserve"},
+    {"EFI boot services, given back", "the same, when it is told", "memblock_reserve", "",
+     "efi_free_boot_services"},
+    {"soft reserved", "memory that UEFI keeps for a driver", "memblock_reserve"},
+    {"elfcorehdr", "of a kernel that crashed", "fdt_reserve_elfcorehdr", "elfcorehdr"},
+    // What the command line or the configuration asks for.
+    {"crashkernel", "for the kernel that starts after a crash", "memblock_phys_alloc_range", "crashkernel"},
+    {"crashkernel low", "the same, for its devices", "memblock_phys_alloc_range", "crashkernel"},
+    {"CMA area *", "a contiguous area: movable pages until a driver asks", "cma_init_reserved_mem", "cma",
+     "cma_init_reserved_areas"},
+    {"inactive CMA area *", "a contiguous area that could not be made", "cma_init_reserved_mem", "cma"},
+    {"forgotten CMA area", "one that arm reserves twice", "cma_declare_contiguous_nid", "cma"},
+    {"cma", "the default contiguous area, before it is one", "dma_contiguous_reserve", "cma"},
+    {"pernuma", "a node's contiguous area, before it is one", "dma_pernuma_cma_reserve", "cma_pernuma"},
+    {"hugetlb", "a contiguous area for gigantic pages, before it is one", "hugetlb_cma_reserve",
+     "hugetlb_cma"},
+    {"gigantic pages", "a pool of pages that no block of the page allocator has", "alloc_bootmem_huge_page",
+     "hugepages", "gather_bootmem_prealloc"},
+    {"swiotlb", "the bounce buffer of devices that reach only 4 GiB", "swiotlb_init_remap", "swiotlb"},
+    {"swiotlb tables", "what keeps account of it", "swiotlb_init_remap", "swiotlb"},
+    {"log buffer", "of messages, where the image's own is too small", "setup_log_buf", "log_buf_len"},
+    // What the kernel takes for itself.
+    {"page descriptors", "a struct page for each page", "memmap_alloc"},
+    {"pageblock types", "a few bits for each block of pages", "setup_usemap"},
+    {"section roots", "where sections are found", "memory_present"},
+    {"section tables", "a struct mem_section for each section", "sparse_index_alloc"},
+    {"section usage maps", "a few bits for each block of a section's pages",
+     "sparse_early_usemaps_alloc_pgdat_section"},
+    {"page tables", "of the direct map, of the descriptors' map and others", "early_pgtable_alloc"},
+    {"swapper_pg_dir", "arm: the top page table", "arm_mm_memblock_reserve"},
+    {"kernel mappings", "arm: what keeps account of them", "iotable_init"},
+    {"vectors", "arm: the page of exception vectors", "devicemaps_init"},
+    {"page of zeros", "arm: one that all may read", "paging_init"},
+    {"node data", "a pg_data_t for each node", "alloc_node_data"},
+    {"numa distances", "a byte for each pair of nodes", "numa_alloc_distance"},
+    {"per-CPU areas", "each processor's own variables", "pcpu_fc_alloc", "percpu_alloc"},
+    {"per-CPU bookkeeping", "what finds them", "pcpu_setup_first_chunk"},
+    {"processor masks", "which processors a node has", "alloc_bootmem_cpumask_var"},
+    {"dentry hash table", "of names of files", "alloc_large_system_hash", "dhash_entries"},
+    {"inode hash table", "of files", "alloc_large_system_hash", "ihash_entries"},
+    {"stack hash table", "of call chains, for finding bugs", "stack_depot_early_init", "slub_debug"},
+    {"unflattened tree", "the device tree as structures", "early_init_dt_alloc_memory_arch"},
+    {"resources", "a struct resource for each range of memory", "request_standard_resources"},
+    {"firmware map", "what /sys/firmware/memmap shows", "firmware_map_add_early"},
+    {"nosave regions", "what hibernation leaves alone", "register_nosave_region"},
+    {"command line", "copies of it, and what is unknown in it", "setup_command_line"},
+    {"memblock tables", "where memblock's tables grew to and stay", "memblock_double_array"},
+    {"memblock tables, given back", "the same, on kernels that drop them", "memblock_double_array", "",
+     "memblock_discard"},
+    {"bootmem bitmap", "a bit for each page of a node", "init_bootmem_core"},
+    {"bootmem bitmap, given back", "a bit for each page of a node", "init_bootmem_core", "",
+     "free_all_bootmem_core"},
+};
+
+}  // namespace
+
+std::span<const Bucket> buckets() { return kBuckets; }
+
+}  // namespace quarry::lnx
