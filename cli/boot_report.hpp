@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "linux/ledger.hpp"
+
 namespace quarry::cli {
 
 struct Span {
@@ -115,6 +117,9 @@ struct ResourceEntry {
 struct LedgerEntry {
   std::string owner;
   std::uint64_t bytes = 0;
+  std::string rule;  // the function of Linux, and the option, that put it there
+  std::string back;  // the function that gives it back; empty: none, or not known
+  lnx::Fate fate = lnx::Fate::kept;
 };
 
 struct StepEntry {

@@ -34,6 +34,12 @@ struct LoggedEvent {
   }
 };
 
+// RAM of the firmware's map that the kernel's own map of x86 did not have any more after a step.
+struct MapLoss {
+  PhysRange range;
+  std::string step;
+};
+
 class EventLog {
  public:
   // Good while the log stays where it is.
@@ -41,6 +47,8 @@ class EventLog {
   early::Observer bootmem_observer() noexcept;  // of bootmem
   void set_step(std::string_view step) { step_ = step; }
   const std::vector<LoggedEvent>& events() const noexcept { return events_; }
+  void lose(PhysRange range) { losses_.push_back({range, step_}); }
+  const std::vector<MapLoss>& losses() const noexcept { return losses_; }
   // One JSON object a line, in order.
   std::string json_lines() const;
 
@@ -48,6 +56,7 @@ class EventLog {
   void add(const early::Event& event, boot::EarlyChoice allocator);
 
   std::vector<LoggedEvent> events_;
+  std::vector<MapLoss> losses_;
   std::string step_;
 };
 

@@ -143,7 +143,11 @@ std::string to_json(const BootReport& report) {
   std::size_t at = 0;
   root["iomem"] = resources(report.iomem, at, 0);
   root["ledger"] = list(report.ledger, [](const LedgerEntry& entry) {
-    return Json{{"owner", entry.owner}, {"bytes", exact(entry.bytes)}};
+    Json object{{"owner", entry.owner}, {"bytes", exact(entry.bytes)}, {"rule", entry.rule}};
+    object["fate"] = std::string{lnx::name_of(entry.fate)};
+    object["given_back"] = entry.fate == lnx::Fate::given_back;
+    object["given_back_by"] = entry.back.empty() ? Json(nullptr) : Json(entry.back);
+    return object;
   });
   root["totals"] = {{"ram_bytes", exact(report.ram_bytes)},
                     {"mem_total_kib", report.mem_total_kib},

@@ -71,6 +71,17 @@ std::string wrapped(const std::vector<std::string>& words, std::string_view betw
   return text;
 }
 
+std::string bar(std::uint64_t part, std::uint64_t most, std::size_t room, Ink ink, const TextStyle& style) {
+  const auto eighths = static_cast<std::size_t>(static_cast<double>(part) / static_cast<double>(most) *
+                                                static_cast<double>(room) * 8);
+  if (!style.unicode) return std::string(eighths / 8, '#');
+  constexpr const char* parts[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
+  std::string text;
+  for (std::size_t i = 0; i < eighths / 8; ++i) text += "█";
+  text += parts[eighths % 8];
+  return text.empty() ? text : style.in(ink, text);
+}
+
 std::size_t columns_of(std::string_view text) {
   return static_cast<std::size_t>(std::count_if(
       text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));

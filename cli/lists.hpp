@@ -1,6 +1,7 @@
 // cli/lists.hpp: long lists, cut to what fits on a screen.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +25,9 @@ std::vector<std::string> lines_of(std::string_view text);
 // Words in lines of at most `width` columns, each line but the first behind `indent` blanks.
 std::string wrapped(const std::vector<std::string>& words, std::string_view between, std::size_t indent,
                     std::size_t width);
+
+// `part` of `most` as a bar of at most `room` columns; empty where not an eighth of a column would show.
+std::string bar(std::uint64_t part, std::uint64_t most, std::size_t room, Ink ink, const TextStyle& style);
 
 // How many columns UTF-8 text takes: one for each character.
 std::size_t columns_of(std::string_view text);

@@ -208,9 +208,7 @@ class PagesStage {
     read_zones(early_, report_);
     read_layout(early_, report_);
     read_iomem(early_, memory_, report_);
-    auto ledger = make_ledger(report_, log_);
-    refine_ledger(early_, ledger);
-    read_ledger(ledger, report_);
+    read_where_ram_went(early_, log_, report_);
 
     auto zones = counted();
     std::size_t at = 0;

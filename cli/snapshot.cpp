@@ -7,6 +7,8 @@
 #include <array>
 
 #include "cli/text.hpp"
+#include "linux/kernel_profile.hpp"
+#include "linux/ledger_rules.hpp"
 #include "quarry/boot/bootmem.hpp"
 #include "quarry/firmware/fdt_memory.hpp"
 #include "quarry/view/firmware_map.hpp"
@@ -92,22 +94,33 @@ std::vector<std::string> owners_in(const std::vector<lnx::LedgerPiece>& pieces, 
   return owners;
 }
 
+// What was never taken in, and by whose wish: a step that changed the kernel's map, or what a tree's memory is held to.
+void explain_losses(const BootReport& report, const EventLog& log, boot::Arch arch, lnx::Ledger& ledger) {
+  const std::string name{lnx::Ledger::kNotAdded};
+  for (const MapLoss& loss : log.losses()) {
+    const bool is_told = loss.step == "parse_early_param" || loss.step == "e820__finish_early_params";
+    const std::string wish = is_told ? lnx::options_in(report.cmdline, {"mem", "memmap"}) : "";
+    ledger.explain(loss.range, {lnx::listed(name, wish), lnx::listed(loss.step, wish)});
+  }
+  const char* const otherwise =
+      arch == boot::Arch::x86_64 ? "e820__memblock_setup" : "early_init_dt_add_memory_arch";
+  for (const lnx::LedgerPiece& piece : ledger.pieces())
+    if (piece.owner == name && piece.rule.empty()) ledger.explain(piece.range, {name, otherwise});
+}
+
 // By the first words of the owners that the flows and the ledger name; nodes of a tree may be called anything else.
-MapPiece::Kind kind_of(std::string_view owner) {
+MapPiece::Kind kind_of(const lnx::LedgerPiece& piece) {
   using Kind = MapPiece::Kind;
+  const std::string_view owner = piece.owner;
+  if (piece.fate == lnx::Fate::free) return Kind::free;
+  if (owner.ends_with(", no-map")) return Kind::nomap;
   constexpr std::pair<std::string_view, Kind> known[] = {
-      {lnx::Ledger::kFree, Kind::free},
       {lnx::Ledger::kNotAdded, Kind::firmware},
       {lnx::Ledger::kRemoved, Kind::other},
       {lnx::Ledger::kNoMap, Kind::nomap},
-      {"lost to rounding", Kind::other},
-      {"kernel text", Kind::kernel},
-      {"kernel rodata", Kind::kernel},
-      {"kernel data", Kind::kernel},
-      {"kernel bss", Kind::kernel},
-      {"kernel init", Kind::kernel},
-      {"kernel image", Kind::kernel},
-      {"kernel brk", Kind::kernel},
+      {lnx::Ledger::kRounding, Kind::other},
+      {"kernel early page tables", Kind::page_tables},
+      {"kernel ", Kind::kernel},
       {"initrd", Kind::initrd},
       {"device tree", Kind::tree},
       {"unflattened tree", Kind::tree},
@@ -126,6 +139,7 @@ MapPiece::Kind kind_of(std::string_view owner) {
       {"efi ", Kind::firmware},
       {"ACPI ", Kind::firmware},
       {"low 1M", Kind::firmware},
+      {"real-mode trampoline", Kind::firmware},
   };
   for (const auto& [words, kind] : known)
     if (owner.starts_with(words)) return kind;
@@ -225,15 +239,26 @@ lnx::Ledger make_ledger(const BootReport& report, const EventLog& log) {
     if (event.action == early::Action::add && event.allocator == boot::EarlyChoice::memblock)
       ram.push_back(event.range);
   lnx::Ledger ledger{ram};
+  const boot::Arch arch = lnx::arch_of(report.arch).value_or(boot::Arch::x86_64);
   for (const auto& event : log.events())
-    if (is_news(event)) ledger.apply(event.event());
+    if (is_news(event))
+      ledger.apply(event.event(), lnx::claim_of(event.event(), {arch, event.step, report.cmdline}));
+  explain_losses(report, log, arch, ledger);
   return ledger;
 }
 
 void read_ledger(const lnx::Ledger& ledger, BootReport& report) {
-  for (const auto& line : ledger.lines()) report.ledger.push_back({line.owner, line.bytes.raw});
+  for (const auto& line : ledger.lines()) {
+    const lnx::Bucket* const bucket = lnx::bucket_of(line.owner);
+    const bool is_back = line.fate == lnx::Fate::given_back && bucket != nullptr && !bucket->back.empty();
+    report.ledger.push_back({.owner = line.owner,
+                             .bytes = line.bytes.raw,
+                             .rule = line.rule,
+                             .back = is_back ? std::string{bucket->back} : "",
+                             .fate = line.fate});
+  }
   for (const auto& piece : ledger.pieces())
-    report.pieces.push_back({span_of(piece.range), kind_of(piece.owner), piece.owner});
+    report.pieces.push_back({span_of(piece.range), kind_of(piece), piece.owner});
   report.ram_bytes = ledger.ram().raw;
 }
 

@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "cli/bootmem_lines.hpp"
+#include "cli/ledger_text.hpp"
 #include "cli/lists.hpp"
 #include "cli/picture.hpp"
 #include "cli/sizes.hpp"
@@ -41,8 +42,7 @@ class Writer {
 
   std::string write() {
     if (style_.quiet) {
-      ledger();
-      totals();
+      text_ += ledger_text(report_, style_) + totals_text(report_, style_);
       return text_;
     }
     if (style_.stage == Stage::all) title();
@@ -54,8 +54,7 @@ class Writer {
     if (style_.stage == Stage::all) {
       if (!report_.address_space.empty()) address_space();
       section("where the RAM went");
-      ledger();
-      totals();
+      text_ += ledger_text(report_, style_) + totals_text(report_, style_);
       notes();
     }
     return text_;
@@ -260,58 +259,14 @@ class Writer {
       if (part.name == "hole") continue;
       std::string line = fmt::format("  {:#0{}x} - {:#0{}x}  {:>8}  {:<10}", part.first, digits, part.last,
                                      digits, human_size(size_of(part)), part.name);
-      if (std::string drawn = part.name == "user" ? "" : bar(size_of(part), most, room); !drawn.empty())
+      if (std::string drawn =
+              part.name == "user" ? "" : bar(size_of(part), most, room, Ink::metadata, style_);
+          !drawn.empty())
         line += "  " + std::move(drawn);
       while (line.back() == ' ') line.pop_back();
       lines.push_back(std::move(line));
     }
     list(lines);
-  }
-
-  void ledger() {
-    std::size_t names = 0;
-    for (const auto& line : report_.ledger) names = std::max(names, line.owner.size());
-    names = std::min(names, style_.width / 2 - 8);
-    const std::size_t fixed = 2 + names + 2 + 9 + 2 + 18 + 2 + 7 + 2;
-    const std::size_t room = style_.width > fixed + 8 ? style_.width - fixed : 0;
-    const std::uint64_t most =
-        report_.ledger.empty() ? 1 : std::max<std::uint64_t>(report_.ledger.front().bytes, 1);
-    std::uint64_t sum = 0;
-    Lines lines;
-    for (const auto& line : report_.ledger) {
-      sum += line.bytes;
-      std::string text = fmt::format("  {:{}}  {:>9}  {:>18}  {:>6.2f}%", line.owner.substr(0, names), names,
-                                     human_size(line.bytes), grouped(line.bytes), percent(line.bytes));
-      if (std::string drawn = bar(line.bytes, most, room); !drawn.empty()) text += "  " + std::move(drawn);
-      lines.push_back(std::move(text));
-    }
-    list(lines);
-    const std::string all =
-        fmt::format("  {:{}}  {:>9}  {:>18}", "all RAM", names, human_size(sum), grouped(sum));
-    text_ += style_.in(Ink::heading, all) + "\n";
-  }
-
-  double percent(std::uint64_t bytes) const {
-    return report_.ram_bytes == 0 ? 0
-                                  : 100 * static_cast<double>(bytes) / static_cast<double>(report_.ram_bytes);
-  }
-
-  std::string bar(std::uint64_t bytes, std::uint64_t most, std::size_t room) const {
-    const auto eighths = static_cast<std::size_t>(static_cast<double>(bytes) / static_cast<double>(most) *
-                                                  static_cast<double>(room) * 8);
-    if (!style_.unicode) return std::string(eighths / 8, '#');
-    constexpr const char* parts[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
-    std::string text;
-    for (std::size_t i = 0; i < eighths / 8; ++i) text += "█";
-    text += parts[eighths % 8];
-    return text.empty() ? text : style_.in(Ink::metadata, text);
-  }
-
-  void totals() {
-    text_ += fmt::format("\nMemTotal: {} kB", report_.mem_total_kib);
-    if (report_.cma_total_kib != 0) text_ += fmt::format("   CmaTotal: {} kB", report_.cma_total_kib);
-    if (report_.high_total_kib != 0) text_ += fmt::format("   HighTotal: {} kB", report_.high_total_kib);
-    text_ += "\n";
   }
 
   void notes() {

@@ -21,7 +21,7 @@ SCHEMA = {
     "cma": [{"name": str, "base": int, "size": int, "default": bool}],
     "crashkernel": [{"base": int, "size": int}],
     "iomem": [RESOURCE],
-    "ledger": [{"owner": str, "bytes": int}],
+    "ledger": [{"owner": str, "bytes": int, "rule": str, "fate": str, "given_back": bool, "given_back_by": (str,)}],
     "totals": {"ram_bytes": int, "mem_total_kib": int, "cma_total_kib": int, "high_total_kib": int},
     "timeline": [{"step": str, "function": str, "given_pages": int, "total_pages": int, "free_pages": int,
                   "cma_pages": int, "zones": [{"node": int, "zone": str, "managed_pages": int, "cma_pages": int,
@@ -66,9 +66,11 @@ def ledger_problem(j):
         return f"the ledger adds up to {total} of {j['totals']['ram_bytes']} bytes of RAM"
     if any(a["bytes"] < b["bytes"] for a, b in zip(j["ledger"], j["ledger"][1:])):
         return "the ledger is not sorted by size"
-    managed = sum(line["bytes"] for line in j["ledger"] if line["owner"] == "free"
-                  or line["owner"].endswith(", given back") or line["owner"].startswith("CMA area ")
-                  or line["owner"] == "gigantic pages")  # managed, and in use from the start
+    if any(not line["owner"] or not line["rule"] for line in j["ledger"]):
+        return "a line of the ledger has no owner or no rule"
+    if any(line["owner"].endswith(", given back") != line["given_back"] for line in j["ledger"]):
+        return "what comes back is named so and marked so"
+    managed = sum(line["bytes"] for line in j["ledger"] if line["fate"] != "kept")
     if managed != 1024 * j["totals"]["mem_total_kib"]:
         return f"free, given back, contiguous and gigantic are {managed} bytes, MemTotal is {j['totals']['mem_total_kib']} KiB"
     return ""

@@ -180,6 +180,17 @@ hides 'nobody is unknown' '\]  +[0-9.]+ [KMG]?i?B  -$'
 quarry boot -q
 hides '-q has no sections' '^──'
 shows '-q has the ledger' '^  all RAM '
+shows 'what comes back' '^[0-9.]+ MiB of this comes back after boot:$'
+shows 'the image is told apart' '^  kernel unwind tables '
+verdict 'MemTotal is the sum of its terms' "$(awk '
+  /^MemTotal:/ { total = $2 }
+  /^  = / { for (i = 1; i < NF; ++i) if ($i == "=" || $i == "+") sum += $(i + 1) }
+  END { if (total == 0 || sum != total) print sum " is not " total }' out)"
+quarry boot -v
+shows '-v has the rules' '^  page descriptors .* memmap_alloc in zone_sizes_init$'
+shows '-v says who gives back' '(until|^) +free_initmem$'
+quarry boot --cmdline mem=1G -q
+shows 'a limit is named where it takes' '^  never taken in, mem=1G '
 for stage in firmware early zones buddy slab; do
   quarry boot --stage $stage
   verdict "--stage $stage shows it alone" "$([ "$(grep -c '^── ' out)" = 1 ] && grep -q "^── $stage" out || echo 'no')"
