@@ -62,10 +62,20 @@ void BootArguments::add_mode_options(CLI::App& boot) {
                            "which free block is chosen: linux or compact");
 }
 
-void BootArguments::add_machine_options(CLI::App& boot) {
-  auto* const group = boot.add_option_group("More of the machine");
+void BootArguments::add_machine_options(CLI::App& command) {
+  add_machine_options(*command.add_option_group("More of the machine"), {});
+}
+
+void BootArguments::add_side_options(CLI::App& command, const std::string& suffix) {
+  // Without a name, and so not in the help.
+  auto& group = *command.add_option_group("");
+  group.group("");
+  add_machine_options(group, "-" + suffix);
+}
+
+void BootArguments::add_machine_options(CLI::App& group, const std::string& ending) {
   const auto add = [&](const char* name, auto& into, const char* value, const char* about) {
-    return group->add_option(name, into, about)->option_text(value);
+    return group.add_option(name + ending, into, about)->option_text(value);
   };
   add("--arch", words_.arch, "ARCH", "x86_64, arm64, arm or riscv64, where the machine does not tell");
   add("--memory", words_.memory, "BASE+SIZE", "memory that the description leaves out; repeatable")

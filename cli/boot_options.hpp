@@ -21,11 +21,14 @@ class BootArguments {
   void add_mode_options(CLI::App& command);
   // Only those that say more of a machine, for a command that has other options.
   void add_machine_options(CLI::App& command);
+  // The same for one of two machines: each with `-suffix` at its end, and not listed.
+  void add_side_options(CLI::App& command, const std::string& suffix);
   // After the parse. What makes no sense is told in one line; then the options are not to be used.
   std::optional<std::string> check();
   const BootOptions& options() const { return options_; }
 
  private:
+  void add_machine_options(CLI::App& group, const std::string& ending);
   void add_output_options(CLI::App& boot);
   std::optional<std::string> check_machine();
   std::optional<std::string> check_output();

@@ -19,6 +19,7 @@ struct Command {
 Command add_boot(CLI::App& tool);
 Command add_replay(CLI::App& tool);
 Command add_compare(CLI::App& tool);
+Command add_diff(CLI::App& tool);
 Command add_shell(CLI::App& tool);
 
 // Tells of arguments that make no sense, in one line; the exit status.
