@@ -15,6 +15,7 @@ sys.dont_write_bytecode = True
 from cli_board_log_checks import check_board_logs
 from cli_bug_checks import check_bugs
 from cli_compare_checks import check_compare, check_comparisons
+from cli_diff_checks import check_diff
 from cli_harness import BUILTINS, CORPUS, TOOL, boot, log, refused, report
 from cli_kernel_checks import check_kernels
 from cli_qemu_checks import check_qemu
@@ -169,4 +170,5 @@ check_large()
 check_terminal()
 check_comparisons()
 check_compare()
+check_diff()
 check_shell()

@@ -42,6 +42,8 @@ def mismatch(value, schema, at="$"):
     if schema == "zoneref":
         fits = isinstance(value, list) and len(value) == 2 and type(value[0]) is int and type(value[1]) is str
         return "" if fits else f"{at} is no [node, zone]"
+    if schema == "change":
+        return "" if type(value) is int and abs(value) < EXACT else f"{at} is {value!r}, no change"
     if isinstance(schema, tuple):
         fits = value is None if value is None else type(value) is schema[0]
         return "" if fits else f"{at} is {value!r}"
