@@ -8,6 +8,7 @@
 #include <set>
 
 #include "linux/describe.hpp"
+#include "linux/tree_writer.hpp"
 
 namespace quarry::cli {
 namespace {
@@ -190,6 +191,25 @@ TEST(Attribution, the_ledger_of_a_cause_adds_up_to_its_ram) {
     EXPECT_EQ(sum_of(*found), found->after - found->before);
     EXPECT_EQ(found->unexplained, Figures{}) << a << " and " << b;
   }
+}
+
+// A tree may keep an area where the board has no memory: Linux counts its pages, and nobody else stumbles.
+TEST(Attribution, an_area_where_no_memory_is_stops_no_boot) {
+  const PhysRange ram{PhysAddr{1u << 30}, PhysAddr{2u << 30}};
+  const PhysRange nowhere{PhysAddr{std::uint64_t{64} << 30},
+                          PhysAddr{(std::uint64_t{64} << 30) + (64u << 20)}};
+  lnx::TreeWriter tree;
+  tree.number("#address-cells", 2).number("#size-cells", 2);
+  tree.begin("memory@40000000").text("device_type", "memory").ranges("reg", std::span{&ram, 1}).end();
+  tree.begin("reserved-memory").number("#address-cells", 2).number("#size-cells", 2).flag("ranges");
+  tree.begin("pool@1000000000").text("compatible", "shared-dma-pool").flag("reusable");
+  tree.ranges("reg", std::span{&nowhere, 1}).end().end();
+  MachineDescription machine = *lnx::describe("arm64-virt-8g");
+  machine.tree = tree.finish();
+  const auto figures = boot_for_figures(machine);
+  ASSERT_TRUE(figures) << figures.problem().text;
+  EXPECT_GT(figures->mem_total, 0);
+  EXPECT_LT(figures->mem_total, 1 << 20);
 }
 
 }  // namespace

@@ -15,6 +15,7 @@ constexpr std::size_t kMostLines = 14;   // of the ledger
 constexpr std::size_t kMostIdle = 6;     // differences that change nothing, by name
 constexpr std::size_t kIndent = 33;      // of what a cause is called
 constexpr std::size_t kLeastRoom = 20;
+constexpr std::size_t kMostCauses = 12;
 constexpr std::size_t kMostJoined = 4;  // differences that were tried together
 constexpr std::int64_t kKib = 1024;
 
@@ -95,7 +96,12 @@ class Writer {
 
   void head() {
     const std::string names = fmt::format("{} {} {}", report_.a.name, arrow_, report_.b.name);
-    line(style_.in(Ink::heading, names));
+    if (columns_of(names) <= style_.width) {
+      line(style_.in(Ink::heading, names));
+    } else {
+      line(style_.in(Ink::heading, "A  " + report_.a.name));
+      line(style_.in(Ink::heading, "B  " + report_.b.name));
+    }
     line("");
   }
 
@@ -139,14 +145,21 @@ class Writer {
     heading("What changes MemTotal");
     std::vector<const Effect*> idle;
     bool has_stars = false;
+    std::size_t told = 0, small = 0;
+    Figures rest;
     for (const Effect& effect : found_.effects) {
+      has_stars = has_stars || !effect.is_alone;
       if (effect.change.is_zero() && effect.is_alone) {
         idle.push_back(&effect);
-        continue;
+      } else if (style_.verbose || told < kMostCauses) {
+        cause(effect);
+        ++told;
+      } else {
+        rest += effect.change;
+        ++small;
       }
-      has_stars = has_stars || !effect.is_alone;
-      cause(effect);
     }
+    if (small != 0) share(rest, fmt::format("{} smaller (-v)", small));
     if (!found_.together.is_zero()) {
       share(found_.together, has_stars ? "several of those with * together" : "several together");
       buckets(found_.together);

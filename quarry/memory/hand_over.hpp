@@ -90,10 +90,11 @@ Result<Done> release_high_memory(EarlySystem& early, Allocator& allocator, HandO
 
 // The zone of a frame: spans of nodes may interleave, so the frame's node counts as well.
 //
-// Errors    not_found: it lies in no zone.
+// Errors    not_found: it lies in no zone, or is no frame at all.
 // Cost      O(node ranges + zones).
 template <class Allocator>
 Result<std::uint32_t> zone_of(const zones::Layout& layout, Allocator& allocator, Pfn page) noexcept {
+  if (allocator.map().find(page) == nullptr) return Error::not_found;
   const NodeId node = allocator.map().node_of(page);
   const PfnRange one{page, page + PageCount{1}};
   for (const zones::NodeRange& range : layout.node_ranges)
