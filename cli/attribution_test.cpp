@@ -51,6 +51,14 @@ Figures sum_of(const Attribution& found) {
   return sum;
 }
 
+TEST(Figures, what_two_have_in_common_is_the_smaller_of_one_sign) {
+  EXPECT_EQ(common(kib(5), kib(3)), kib(3));
+  EXPECT_EQ(common(kib(3), kib(5)), kib(3));
+  EXPECT_EQ(common(kib(-5), kib(-3)), kib(-3));
+  EXPECT_EQ(common(kib(-5), kib(3)), Figures{});
+  EXPECT_EQ(common(kib(5), Figures{}), Figures{});
+}
+
 TEST(Attribution, what_adds_up_is_each_ones_own_and_the_largest_is_first) {
   const MachineMix mix{with("a b c"), with("c d e")};
   const Boot boot = [](const MachineDescription& machine) -> lnx::Expected<Figures> {
