@@ -27,6 +27,15 @@ std::optional<Problem> read_srat(std::span<const std::byte> bytes, const std::st
   Table<firmware::CpuAffinity> cpus{std::span{into.cpu_affinity}};
   const bool fits = srat.value().memory(memory) && srat.value().cpus(cpus);
   check(fits, "a table has as many entries as it counts");
+  // The table says what a log's lines say of it, and more.
+  std::erase_if(into.origins, [](const Origin& origin) { return origin.kind == Origin::Kind::affinity; });
+  for (std::size_t i = 0; i < into.memory_affinity.size(); ++i) {
+    const auto& entry = into.memory_affinity[i];
+    into.origins.push_back({Origin::Kind::affinity, PhysRange::sized(entry.base, entry.size),
+                            fmt::format("{}: memory affinity {}", name, i),
+                            fmt::format("domain {}{}{}", entry.domain, entry.enabled ? "" : ", disabled",
+                                        entry.hotpluggable ? ", hot-pluggable" : "")});
+  }
   return std::nullopt;
 }
 

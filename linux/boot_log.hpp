@@ -17,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "linux/origins.hpp"
 #include "linux/problem.hpp"
 #include "quarry/base/range.hpp"
 #include "quarry/boot/machine.hpp"
@@ -61,6 +62,7 @@ struct LogInputs {
   std::optional<PhysAddr> efi_memory_reservations;  // MEMRESERVE=
   bool has_smbios = false;
   bool is_32bit_x86 = false;
+  std::vector<Origin> origins;  // `where` is the number of a line
   std::string foreign_arch;  // "mips", "powerpc": a kernel of a machine that is not known here; empty: none
 };
 

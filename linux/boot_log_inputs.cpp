@@ -8,6 +8,7 @@
 
 #include "linux/boot_log.hpp"
 #include "linux/efi_names.hpp"
+#include "linux/log_origins.hpp"
 #include "linux/log_scanner.hpp"
 
 namespace quarry::lnx {
@@ -338,7 +339,9 @@ Expected<LogInputs> read_log_inputs(std::span<const std::byte> log) {
       inputs.release = at.word();
       continue;
     }
+    const SaidBefore before{inputs};
     if (auto problem = read_message(*message, inputs)) return *std::move(problem);
+    before.note(*message, inputs);
   }
   keep_first_of_equals(inputs.e820);
   return inputs;

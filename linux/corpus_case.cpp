@@ -142,6 +142,7 @@ std::optional<Problem> Reader::read_log() {
   auto inputs = read_log_inputs(*bytes);
   if (!inputs) return malformed(at, inputs.problem().text);
   log = *std::move(inputs);
+  name_origins(log.origins, at);
   take_log(log, machine);
   if (machine.command_line.empty()) machine.command_line = command_line_of_case();
   return std::nullopt;
@@ -164,6 +165,7 @@ std::string Reader::command_line_of_case() const {
 std::optional<Problem> Reader::read_map() {
   if (text("boot") == "e820" && file.contains("e820") && file.at("e820").is_array()) {
     machine.map.clear();
+    std::erase_if(machine.origins, [](const Origin& origin) { return origin.kind == Origin::Kind::map; });
     for (const json& entry : file.at("e820")) {
       const bool is_triple = entry.is_array() && entry.size() == 3;
       const auto base = is_triple ? number_of(entry[0]) : std::nullopt;
@@ -171,6 +173,9 @@ std::optional<Problem> Reader::read_map() {
       const auto type = is_triple ? e820_type(entry[2]) : std::nullopt;
       if (!base || !size || !type)
         return malformed(path("case.json"), "e820: expected entries [base, size, type]");
+      machine.origins.push_back({Origin::Kind::map, PhysRange::sized(PhysAddr{*base}, Bytes{*size}),
+                                 fmt::format("{}: e820[{}]", path("case.json"), machine.map.size()),
+                                 entry.dump()});
       machine.map.push_back({PhysAddr{*base}, Bytes{*size}, firmware::MapType{*type}});
     }
     machine.map_source = "e820";
@@ -210,6 +215,7 @@ std::optional<Problem> Reader::read_tree() {
   if (!facts) return facts.problem();
   tree = *std::move(facts);
   machine.tree = *std::move(bytes);
+  machine.tree_name = at;
   if (machine.model.empty()) machine.model = tree->model;
   if (machine.command_line.empty()) machine.command_line = tree->bootargs;
   return std::nullopt;

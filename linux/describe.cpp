@@ -102,6 +102,18 @@ std::optional<Problem> require_log_of(boot::Arch arch, const LogInputs& log, std
   return std::nullopt;
 }
 
+// What was said beside the machine's own files.
+void note_origins(const DescribeOptions& options, MachineDescription& machine) {
+  std::vector<Origin> said;
+  const auto note = [&](Origin::Kind kind, PhysRange range, std::string where) {
+    said.push_back({kind, range, std::move(where), {}});
+  };
+  for (const PhysRange range : options.memory) note(Origin::Kind::option, range, "--memory");
+  if (options.initrd) note(Origin::Kind::initrd, *options.initrd, "--initrd");
+  if (options.command_line) note(Origin::Kind::command_line, {}, "--cmdline");
+  machine.origins.insert(machine.origins.begin(), said.begin(), said.end());
+}
+
 }  // namespace
 
 std::optional<Problem> require_fitting(const DescribeOptions& options, const MachineDescription& machine) {
@@ -158,6 +170,7 @@ std::optional<Problem> apply_options(const DescribeOptions& options, MachineDesc
   if (options.initrd) machine.initrd = *options.initrd;
   if (options.tree_at) machine.tree_at = *options.tree_at;
   machine.extra_memory.insert(machine.extra_memory.end(), options.memory.begin(), options.memory.end());
+  note_origins(options, machine);
   return place_kernel(options, machine);
 }
 
@@ -169,6 +182,7 @@ Expected<MachineDescription> describe_tree(std::vector<std::byte> tree, std::str
   take_log(log, machine);
   machine.source = fmt::format("device tree {}", name);
   machine.tree = std::move(tree);
+  machine.tree_name = name;
   const boot::Arch arch = log.arch && !options.arch ? *log.arch : arch_of_tree(*facts, options, machine);
   if (auto problem = require_arch(arch, *facts, log, name)) return *std::move(problem);
   if (auto problem = choose_kernel(arch, log.release, options, machine)) return *std::move(problem);
@@ -243,6 +257,7 @@ Expected<MachineDescription> describe_bytes(std::span<const std::byte> bytes, st
     return refuse("neither a device tree (its first bytes are d00dfeed) nor a kernel's boot log");
   auto log = read_log_inputs(bytes);
   if (!log) return refuse(log.problem().text);
+  name_origins(log->origins, name);
   if (!options.tree_file && needs_board(*log, options)) return describe_board(bytes, *log, name, options);
   if (!options.tree_file) return describe_log(*log, name, options);
   auto tree = read_file(*options.tree_file);

@@ -30,6 +30,7 @@ Expected<MachineDescription> describe_board(std::span<const std::byte> bytes, co
   if (!options.kernel) apply_to_kernel(*board, machine->kernel);
   machine->source = fmt::format("boot log {}", name);
   machine->is_tree_from_log = true;
+  machine->tree_name = fmt::format("a tree made of what {} lists", name);
   machine->notes.emplace_back(
       "the device tree is not in the log: memory and reservations are those that the kernel listed");
   if (board->is_place_assumed)

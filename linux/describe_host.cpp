@@ -126,6 +126,14 @@ std::vector<std::byte> read_kernel_log(Host& host) {
   return host.read("/var/log/dmesg").value_or(std::vector<std::byte>{});
 }
 
+// Entries that were read in their order, in place of what the log says.
+void note_origins(const std::vector<firmware::MapEntry>& map, std::string_view from, LogInputs& log) {
+  std::erase_if(log.origins, [](const Origin& origin) { return origin.kind == Origin::Kind::map; });
+  for (std::size_t i = 0; i < map.size(); ++i)
+    log.origins.push_back(
+        {Origin::Kind::map, PhysRange::sized(map[i].base, map[i].size), fmt::format("{}{}", from, i), {}});
+}
+
 boot::Arch this_arch() {
 #if defined(__x86_64__)
   return boot::Arch::x86_64;
@@ -156,10 +164,14 @@ Expected<MachineDescription> describe_host(const DescribeOptions& options, const
   if (release) log.release = one_line(*release);
   if (!log.arch) log.arch = options.arch.value_or(this_arch());
 
-  if (!memmap.empty())
+  name_origins(log.origins, "kernel log");
+  if (!memmap.empty()) {
     log.e820 = memmap;
-  else if (log.e820.empty() && log.efi_map.empty())
+    note_origins(memmap, "/sys/firmware/memmap/", log);
+  } else if (log.e820.empty() && log.efi_map.empty()) {
     log.e820 = iomem.map;
+    note_origins(iomem.map, "/proc/iomem: memory resource ", log);
+  }
   const bool has_map = !log.e820.empty() || !log.efi_map.empty();
   if (!has_map && !tree)
     return Problem{
@@ -175,7 +187,10 @@ Expected<MachineDescription> describe_host(const DescribeOptions& options, const
   if (!machine) return machine;
   machine->source = "this host";
   machine->sources = std::move(host.found.sources);
-  if (command_line) machine->command_line = one_line(*command_line);
+  if (command_line) {
+    machine->command_line = one_line(*command_line);
+    machine->origins.insert(machine->origins.begin(), {Origin::Kind::command_line, {}, "/proc/cmdline", {}});
+  }
   if (const long cpus = ::sysconf(_SC_NPROCESSORS_CONF); cpus > 0 && root.empty())
     machine->cpus = static_cast<unsigned>(cpus);
   if (srat)

@@ -24,6 +24,7 @@ struct MachineDescription {
   std::string map_source;         // "e820", "efi", or empty
   std::vector<EfiEntry> efi_map;  // as UEFI gave it, also where `map` is the e820
   std::vector<std::byte> tree;
+  std::string tree_name;  // for people: "board.dtb"
   PhysAddr tree_at;
   Bytes tree_size{0};
   bool is_tree_from_log =
@@ -39,6 +40,7 @@ struct MachineDescription {
   boot::KernelImage image;
   PhysRange initrd;
 
+  std::vector<Origin> origins;       // which line of which input said what of the above
   std::vector<std::string> notes;    // what was assumed because nothing said it
   std::vector<std::string> sources;  // what was read, and what could not be and why
 

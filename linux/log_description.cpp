@@ -52,6 +52,7 @@ void take_log(const LogInputs& log, MachineDescription& into) {
     into.efi_tables.push_back(
         {"EFI memory attributes", PhysRange::sized(*log.efi_memory_attributes, attributes_size(22))});
   into.command_line = log.command_line;
+  into.origins = log.origins;
   into.model = log.model;
   if (log.cpus) into.cpus = *log.cpus;
   if (log.ramdisk) into.initrd = *log.ramdisk;
