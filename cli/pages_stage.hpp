@@ -206,7 +206,7 @@ class PagesStage {
   void read_end() {
     read_early(early_, log_, report_);
     read_zones(early_, report_);
-    read_layout(early_, report_);
+    read_layout(early_, linux_ ? &linux_->machine.kernel : nullptr, report_);
     read_iomem(early_, memory_, report_);
     read_where_ram_went(early_, log_, report_);
 

@@ -5,6 +5,7 @@
 
 #include "cli/boot_report.hpp"
 #include "cli/event_log.hpp"
+#include "linux/kernel_profile.hpp"
 #include "linux/ledger.hpp"
 #include "quarry/memory/early_system.hpp"
 #include "quarry/view/buddyinfo.hpp"
@@ -27,8 +28,9 @@ void read_zones(const memory::EarlySystem& early, BootReport& report);
 // the flow leaves it: resources are made of it before regions that differ in a flag may merge.
 void read_iomem(const memory::EarlySystem& early, std::span<const early::Region> memory, BootReport& report);
 
-// What lies where in the kernel's address space; nothing where it would not fit. After the zones are cut.
-void read_layout(const memory::EarlySystem& early, BootReport& report);
+// What lies where in the address space of the kernel that boots (null: the library's own); nothing where it would not
+// fit. After the zones are cut.
+void read_layout(const memory::EarlySystem& early, const lnx::KernelProfile* kernel, BootReport& report);
 
 // The ledger of all RAM from the events: what firmware calls usable, and whatever else memblock was given.
 lnx::Ledger make_ledger(const BootReport& report, const EventLog& log);

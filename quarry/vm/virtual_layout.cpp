@@ -217,6 +217,13 @@ Result<std::uint64_t> VirtualLayout::direct(PhysAddr physical) const noexcept {
   return direct_begin_ + (physical.raw - direct_physical_.raw);
 }
 
+Result<std::uint64_t> VirtualLayout::in_image(PhysAddr physical) const noexcept {
+  const bool is_inside = image_virtual_ != 0 && physical >= rules_.kernel_begin &&
+                         physical.raw - rules_.kernel_begin.raw < rules_.kernel_bytes;
+  if (!is_inside) return Error::out_of_range;
+  return image_virtual_ + (physical.raw - rules_.kernel_begin.raw);
+}
+
 Result<PhysAddr> VirtualLayout::physical(std::uint64_t address) const noexcept {
   if (image_virtual_ != 0 && address >= image_virtual_ && address - image_virtual_ < rules_.kernel_bytes)
     return PhysAddr{rules_.kernel_begin.raw + (address - image_virtual_)};

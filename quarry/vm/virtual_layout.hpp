@@ -80,6 +80,10 @@ class VirtualLayout {
   //
   // Errors    out_of_range: it does not: the byte is in front of RAM, behind it, or in high memory.
   Result<std::uint64_t> direct(PhysAddr physical) const noexcept;
+  // Where the kernel's image shows one of its bytes. On arm that is in the direct map.
+  //
+  // Errors    out_of_range: the byte is not the image's.
+  Result<std::uint64_t> in_image(PhysAddr physical) const noexcept;
   // Which byte of RAM an address in the direct map or in the kernel's image is.
   //
   // Errors    not_found: the address is in neither; what is mapped elsewhere only page tables know.

@@ -120,6 +120,9 @@ TEST(a_byte_of_ram_is_found_both_ways) {
   // The image is there twice.
   expect_equal(layout.physical(0xffffffff81000010).value(), PhysAddr{16 * kMiB + 0x10});
   expect_equal(layout.direct(PhysAddr{16 * kMiB}).value(), 0xffff888001000000);
+  expect_equal(layout.in_image(PhysAddr{16 * kMiB + 0x10}).value(), 0xffffffff81000010);
+  expect_equal(layout.in_image(PhysAddr{16 * kMiB - 1}).error(), Error::out_of_range);
+  expect_equal(layout.in_image(PhysAddr{16 * kMiB + 0x2830000}).error(), Error::out_of_range);
   expect_equal(layout.physical(0xffffc90000000000).error(), Error::not_found);
   expect_equal(layout.physical(0x1000).error(), Error::not_found);
 }
