@@ -1,5 +1,6 @@
 #include "cli/event_log.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 namespace quarry::cli {
@@ -42,6 +43,12 @@ early::Observer EventLog::bootmem_observer() noexcept {
   return {this, [](void* self, const early::Event& event) noexcept {
             static_cast<EventLog*>(self)->add(event, boot::EarlyChoice::bootmem);
           }};
+}
+
+void EventLog::note_map(std::span<const firmware::MapEntry> entries) {
+  const bool is_as_before =
+      maps_.empty() ? entries.empty() : std::ranges::equal(maps_.back().entries, entries);
+  if (!is_as_before) maps_.push_back({step_, {entries.begin(), entries.end()}});
 }
 
 std::string EventLog::json_lines() const {

@@ -1,6 +1,7 @@
 // cli/event_log.hpp: every decision of the boot-time allocators, kept in order.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,15 +41,24 @@ struct MapLoss {
   std::string step;
 };
 
+// The firmware's map as a step of the flow left it.
+struct MapMoment {
+  std::string step;
+  std::vector<firmware::MapEntry> entries;
+};
+
 class EventLog {
  public:
   // Good while the log stays where it is.
   early::Observer observer() noexcept;          // of memblock
   early::Observer bootmem_observer() noexcept;  // of bootmem
   void set_step(std::string_view step) { step_ = step; }
+  // The map after the running step: kept if the step changed it.
+  void note_map(std::span<const firmware::MapEntry> entries);
   const std::vector<LoggedEvent>& events() const noexcept { return events_; }
   void lose(PhysRange range) { losses_.push_back({range, step_}); }
   const std::vector<MapLoss>& losses() const noexcept { return losses_; }
+  const std::vector<MapMoment>& maps() const noexcept { return maps_; }
   // One JSON object a line, in order.
   std::string json_lines() const;
 
@@ -57,6 +67,7 @@ class EventLog {
 
   std::vector<LoggedEvent> events_;
   std::vector<MapLoss> losses_;
+  std::vector<MapMoment> maps_;
   std::string step_;
 };
 

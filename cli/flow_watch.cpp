@@ -49,6 +49,7 @@ boot::StepObserver FlowWatch::observer() noexcept {
           },
           [](void* self, const boot::Step&, const boot::State& state) noexcept {
             auto& watch = *static_cast<FlowWatch*>(self);
+            watch.log_.note_map(state.map.entries());
             watch.look_at(state);
             watch.log_.set_step({});
           }};

@@ -14,7 +14,7 @@ namespace {
 constexpr const char* kVersion = "quarry 0.1.0";
 
 // Commands of the tool's contract that this version has not got. They say so instead of guessing.
-constexpr std::array kLaterCommands = {"where", "solve", "lint", "report", "sysroot"};
+constexpr std::array kLaterCommands = {"solve", "lint", "report", "sysroot"};
 
 // Names of later versions are refused by name, before CLI11 calls them unknown.
 std::optional<std::string> later_word(int count, const char* const* words) {
@@ -44,7 +44,7 @@ int run(int count, const char* const* words) {
   app.require_subcommand(0, 1);
 
   const std::array commands = {add_boot(app), add_replay(app), add_compare(app), add_diff(app),
-                               add_shell(app)};
+                               add_where(app), add_shell(app)};
 
   if (const auto unknown = unknown_command(app, count, words)) return refuse(*unknown);
   try {

@@ -29,14 +29,15 @@ class PagesStage {
  public:
   using System = memory::PageSystem<G, hosted::ManyCoreHost, buddy::NoObserver, Policy>;
 
-  // All that is given outlives this. Without `as_linux` the sizes and moments are the library's own.
+  // All that is given outlives this. Without `as_linux` the sizes and moments are the library's own. `watcher` may be null.
   PagesStage(memory::EarlySystem& early, hosted::PagedRam& ram, page::MetadataSource metadata,
-             std::optional<AsLinux> as_linux, const EventLog& log, BootReport& report)
+             std::optional<AsLinux> as_linux, const EventLog& log, BootReport& report, PageWatcher* watcher)
       : early_{early},
         linux_{as_linux},
         ram_{ram},
         log_{log},
         report_{report},
+        watcher_{watcher},
         timeline_{early},
         cores_{.count = early.machine().cpus},
         system_{early, hosted::ManyCoreHost{ram, cores_}, metadata, config()} {}
@@ -48,6 +49,7 @@ class PagesStage {
     exercise(memory::exercise_kmalloc(system_));
     exercise(memory::exercise_cache(system_));
     read_end();
+    if (watcher_ != nullptr) watcher_->at_end(looker());
     report_.timeline = timeline_.take();
     return done;
   }
@@ -81,6 +83,40 @@ class PagesStage {
       system_.allocator().set_min_free(marks.min_free_kib);
     }
     timeline_.add(moment, [this](std::uint32_t zone) { return system_.allocator().free_pages_of(zone); });
+    if (watcher_ != nullptr) watcher_->after(moment.step, looker());
+  }
+
+  PageLooker looker() {
+    return [this](Pfn page) { return look_at(page); };
+  }
+
+  PageLook look_at(Pfn page) {
+    auto& allocator = system_.allocator();
+    auto& map = allocator.map();
+    PageLook look;
+    if (map.find(page) == nullptr) return look;
+    look.is_described = true;
+    look.pageblock = map.pageblock_type(page);
+    if constexpr (!G.is_flat()) look.is_deferred = map.is_deferred(page);
+    for (std::uint32_t zone = 0; zone < allocator.zone_count(); ++zone) {
+      if (!early_.layout().zones[zone].is_populated()) continue;
+      const auto free = allocator.zone_pages(zone).block_of(page);
+      if (!free) continue;
+      look.state = page::State::free;
+      look.block = {free.value().page, free.value().page + free.value().order.pages()};
+      return look;
+    }
+    const auto head = page::head_of(map, page);
+    if (!head) return look;
+    const auto& block = map.at(head.value());
+    look.state = block.state();
+    look.block = {head.value(), head.value() + block.order().pages()};
+    if (look.state != page::State::slab) return look;
+    if (const auto* const cache = system_.slabs().by_id(block.cache()); cache != nullptr) {
+      look.cache = to_string(cache->name());
+      look.object_bytes = cache->packing().object_size;
+    }
+    return look;
   }
 
   static void after(void* self, memory::Stage stage) noexcept {
@@ -243,6 +279,7 @@ class PagesStage {
   hosted::PagedRam& ram_;
   const EventLog& log_;
   BootReport& report_;
+  PageWatcher* watcher_;
   std::vector<early::Region> memory_;  // as the flow leaves it: later, hot-pluggable memory is like any other
   TimelineReader timeline_;
   hosted::SimulatedCores cores_;

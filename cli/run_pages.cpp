@@ -6,10 +6,10 @@ namespace quarry::cli {
 
 PagesRun run_pages(memory::EarlySystem& early, hosted::PagedRam& ram, page::MetadataSource metadata,
                    std::optional<AsLinux> as_linux, const EventLog& log, BootReport& report,
-                   PolicyChoice policy) {
+                   PolicyChoice policy, PageWatcher* watcher) {
   PagesRun run;
   with_policy(policy, [&]<class Policy>() {
-    run = run_pages_of<Policy>(early, ram, metadata, as_linux, log, report);
+    run = run_pages_of<Policy>(early, ram, metadata, as_linux, log, report, watcher);
   });
   return run;
 }

@@ -6,6 +6,7 @@
 
 #include "cli/boot_report.hpp"
 #include "cli/event_log.hpp"
+#include "cli/page_look.hpp"
 #include "cli/policy.hpp"
 #include "host/paged_host.hpp"
 #include "linux/description.hpp"
@@ -27,10 +28,10 @@ struct PagesRun {
 };
 
 // Brings `early` up to kmalloc, exercises what is then there and reads it into `report`. Without `as_linux`
-// the sizes and moments are the library's own.
+// the sizes and moments are the library's own. `watcher` may be null.
 PagesRun run_pages(memory::EarlySystem& early, hosted::PagedRam& ram, page::MetadataSource metadata,
                    std::optional<AsLinux> as_linux, const EventLog& log, BootReport& report,
-                   PolicyChoice policy = PolicyChoice::linux_policy);
+                   PolicyChoice policy = PolicyChoice::linux_policy, PageWatcher* watcher = nullptr);
 
 // Who runs these stages: run_pages(), or somebody who does more with the machine while it is there.
 using PagesRunner = std::function<PagesRun(memory::EarlySystem&, hosted::PagedRam&, page::MetadataSource,

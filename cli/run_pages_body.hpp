@@ -8,10 +8,11 @@ namespace quarry::cli {
 
 template <class Policy>
 PagesRun run_pages_of(memory::EarlySystem& early, hosted::PagedRam& ram, page::MetadataSource metadata,
-                      std::optional<AsLinux> as_linux, const EventLog& log, BootReport& report) {
+                      std::optional<AsLinux> as_linux, const EventLog& log, BootReport& report,
+                      PageWatcher* watcher) {
   PagesRun run;
   run.is_known = with_geometry(early.machine().geometry, [&]<Geometry G>() {
-    PagesStage<G, Policy> stage{early, ram, metadata, as_linux, log, report};
+    PagesStage<G, Policy> stage{early, ram, metadata, as_linux, log, report, watcher};
     run.done = stage.run();
     run.reached = stage.reached();
   });

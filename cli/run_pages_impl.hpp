@@ -9,13 +9,14 @@ namespace quarry::cli {
 // As run_pages().
 template <class Policy>
 PagesRun run_pages_of(memory::EarlySystem& early, hosted::PagedRam& ram, page::MetadataSource metadata,
-                      std::optional<AsLinux> as_linux, const EventLog& log, BootReport& report);
+                      std::optional<AsLinux> as_linux, const EventLog& log, BootReport& report,
+                      PageWatcher* watcher);
 
 extern template PagesRun run_pages_of<buddy::LinuxPolicy>(memory::EarlySystem&, hosted::PagedRam&,
                                                           page::MetadataSource, std::optional<AsLinux>,
-                                                          const EventLog&, BootReport&);
+                                                          const EventLog&, BootReport&, PageWatcher*);
 extern template PagesRun run_pages_of<buddy::CompactPolicy>(memory::EarlySystem&, hosted::PagedRam&,
                                                             page::MetadataSource, std::optional<AsLinux>,
-                                                            const EventLog&, BootReport&);
+                                                            const EventLog&, BootReport&, PageWatcher*);
 
 }  // namespace quarry::cli

@@ -60,7 +60,7 @@ if(TARGET quarry_cli)
   get_target_property(cli_sources quarry_cli SOURCES)
   set(commands ${cli_sources})
   list(FILTER commands INCLUDE REGEX
-    "cli/(commands|.*_command|.*_arguments|boot_options|json|ledger_text|output|picture|text_report|compare_text|shell_.*)\\.cpp$")
+    "cli/(commands|.*_command|.*_arguments|boot_options|json|ledger_text|life_.*|output|picture|text_report|compare_text|shell_.*)\\.cpp$")
   list(REMOVE_ITEM cli_sources ${commands})
   set_target_properties(quarry_cli PROPERTIES SOURCES "${cli_sources}")
   add_library(quarry_commands STATIC EXCLUDE_FROM_ALL ${commands})

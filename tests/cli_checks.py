@@ -23,6 +23,7 @@ from cli_schema import BOOTMEM, LINUX_BUGS, SCHEMA
 from cli_schema import bootmem_problem, ledger_problem, mismatch, nodes_problem, owners_problem, replay_problem, timeline_problem
 from cli_shell_checks import check_shell
 from cli_tree_checks import check_trees
+from cli_where_checks import check_where
 
 
 def machine_problem(machine, *options):
@@ -172,3 +173,4 @@ check_comparisons()
 check_compare()
 check_diff()
 check_shell()
+check_where()
