@@ -106,6 +106,8 @@ std::optional<AddressSpace> AddressSpace::of(const memory::EarlySystem& early,
   const auto layout = vm::VirtualLayout::make(rules);
   if (!layout) return std::nullopt;
   AddressSpace space{layout.value()};
+  if (const auto first = space.layout_.in_image(rules.kernel_begin))
+    space.image_ = vm::Part{PartKind::kernel, first.value(), first.value() + rules.kernel_bytes - 1};
   space.descriptor_ = descriptor;
   space.has_vmemmap_ = kernel != nullptr && kernel->is_sparse_vmemmap;
   if (machine.arch == boot::Arch::arm64)

@@ -17,6 +17,8 @@ class AddressSpace {
   static std::optional<AddressSpace> of(const memory::EarlySystem& early, const lnx::KernelProfile* kernel);
 
   const vm::VirtualLayout& layout() const noexcept { return layout_; }
+  // The image, _text .. _end; on arm it is in the direct map, elsewhere a part of its own. Nothing where it is not known.
+  std::optional<vm::Part> image() const noexcept { return image_; }
   // Where vmemmap shows a page's descriptor, and whose descriptor an address in vmemmap is part of; nothing where a kernel
   // keeps its descriptors elsewhere, and behind the last that a machine of this kind can have.
   std::optional<std::uint64_t> descriptor_of(Pfn page) const;
@@ -27,6 +29,7 @@ class AddressSpace {
   explicit AddressSpace(const vm::VirtualLayout& layout) : layout_{layout} {}
 
   vm::VirtualLayout layout_;
+  std::optional<vm::Part> image_;
   Bytes descriptor_{64};  // struct page
   bool has_vmemmap_ = false;
   Pfn first_described_{};  // whose descriptor vmemmap begins with

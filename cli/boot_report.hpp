@@ -153,6 +153,7 @@ struct ExerciseEntry {
 struct AddressSpacePart {
   std::string name;  // "direct map", "vmalloc"
   std::uint64_t first = 0, last = 0;
+  enum class Is { beside, inside } is = Is::beside;  // the part before it
 };
 
 struct BootReport {
@@ -177,7 +178,8 @@ struct BootReport {
   std::vector<LedgerEntry> ledger;  // sums to ram_bytes
   std::vector<StepEntry> steps;
   std::vector<TimelineEntry> timeline;
-  std::vector<AddressSpacePart> address_space;  // sorted, without gaps; empty: not known
+  std::vector<AddressSpacePart>
+      address_space;  // sorted, those beside each other without gaps; empty: not known
   std::vector<ExerciseEntry> exercises;
   std::vector<std::string> notes;    // what a person should know: guesses, refusals, what is not modelled
   std::vector<std::string> sources;  // `host`: what could be read, and what could not and why

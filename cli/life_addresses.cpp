@@ -93,6 +93,8 @@ LifeStage addresses_stage(const LifeContext& context) {
   if (const auto image = layout.in_image(context.at); image && (!direct || image.value() != direct.value()))
     add(image.value(), "kernel");
   if (stage.says.empty()) stage.says = "none that lasts";
+  if (const auto image = layout.in_image(context.at); image && direct && image.value() == direct.value())
+    stage.because("the kernel's image: here it is a part of the direct map");
   if (!context.is_ram())
     stage.because("no RAM: a driver that wants it maps it by ioremap");
   else if (is_nomap(context))

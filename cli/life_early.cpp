@@ -178,7 +178,7 @@ LifeStage node_stage(const LifeContext& context) {
   if (memory == nullptr) {
     stage.says = "none: it is no memory";
     const NodeId named = context.early.state().nodes.node_of(context.at);
-    if (named != early::kAnyNode)
+    if (named != early::kAnyNode && context.early.state().nodes.source() != "none")
       stage.says += fmt::format(", though the tables put it on node {}", static_cast<unsigned>(named));
     return stage;
   }

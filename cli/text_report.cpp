@@ -258,7 +258,8 @@ class Writer {
     for (const auto& part : report_.address_space) {
       if (part.name == "hole") continue;
       std::string line = fmt::format("  {:#0{}x} - {:#0{}x}  {:>8}  {:<10}", part.first, digits, part.last,
-                                     digits, human_size(size_of(part)), part.name);
+                                     digits, human_size(size_of(part)),
+                                     part.is == AddressSpacePart::Is::inside ? " " + part.name : part.name);
       if (std::string drawn =
               part.name == "user" ? "" : bar(size_of(part), most, room, Ink::metadata, style_);
           !drawn.empty())

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from cli_harness import boot, refused, report
 
 
-def tree(memory=None, reservations=(), cpus="arm,cortex-a53", memory_name="memory"):
+def tree(memory=None, reservations=(), cpus="arm,cortex-a53", memory_name="memory", mmu=None):
     """A flattened tree of version 17 with one cell for addresses and one for sizes."""
     strings, names = b"", {}
 
@@ -30,7 +30,7 @@ def tree(memory=None, reservations=(), cpus="arm,cortex-a53", memory_name="memor
     content = cells + [prop("compatible", b"quarry,test\0")]
     content.append(node("cpus", prop("#address-cells", struct.pack(">I", 1)), prop("#size-cells", struct.pack(">I", 0)),
                         node("cpu@0", prop("device_type", b"cpu\0"), prop("compatible", cpus.encode() + b"\0"),
-                             prop("reg", struct.pack(">I", 0)))))
+                             prop("reg", struct.pack(">I", 0)), *([prop("mmu-type", mmu.encode() + b"\0")] if mmu else []))))
     if memory is not None:
         content.append(node(memory_name, prop("device_type", b"memory\0"), prop("reg", struct.pack(">II", *memory))))
     if reservations:

@@ -2,6 +2,9 @@
 import json
 import os
 import random
+import re
+import shutil
+import tempfile
 import time
 
 from cli_harness import BUILTINS, CORPUS, boot, log, refused, report, tool
@@ -247,6 +250,74 @@ def check_virtual():
     holds("33 bits on a machine of 32", where("arm-highmem-2g", "--virt", "0x100000000"), virtual={"says": "no address", "part": None})
 
 
+def variant(folder, name, edit):
+    """A case whose kernel was built otherwise."""
+    made = os.path.join(folder, name)
+    shutil.copytree(case(name), made)
+    path = os.path.join(made, "kernel.txt")
+    with open(path) as file:
+        text = edit(file.read())
+    with open(path, "w") as file:
+        file.write(text)
+    return made
+
+
+def parts_of(*words, stdin=b""):
+    """The address space as quarry boot draws it: [first, last] by name; of several parts of one name the largest."""
+    text = boot(*words, "-v", stdin=stdin, env={"COLUMNS": "100", "LC_ALL": "C"})[1].decode()
+    parts = {}
+    for first, last, name in re.findall(r"^  (0x[0-9a-f]+) - (0x[0-9a-f]+) +[0-9.]+ [KMGTPE]?i?B +(\w+(?: \w+)*)", text, re.M):
+        first, last = int(first, 16), int(last, 16)
+        if name not in parts or last - first > parts[name][1] - parts[name][0]:
+            parts[name] = [first, last]
+    return parts
+
+
+def check_layout(name, words, stdin=b"", **wanted):
+    parts = parts_of(*words, stdin=stdin)
+    problem = ""
+    for part, (first, last) in wanted.items():
+        part = part.replace("_", " ")
+        if parts.get(part) != [first, last]:
+            problem = problem or f"{part} is {[hex(end) for end in parts.get(part, [])]}, not {first:#x} - {last:#x}"
+    # Both ends of each part, and the bytes beside them, are where quarry where says.
+    for part, ends in parts.items():
+        for at in ends:
+            says = where(*words, "--virt", hex(at), stdin=stdin)["virtual"]["part"]
+            if says != part and not (part == "kernel" and says == "direct map"):
+                problem = problem or f"{at:#x} is {says}, not {part}"
+    report(f"where: the address space of {name}", problem)
+
+
+def check_layouts():
+    mib, gib = 1 << 20, 1 << 30
+    sv = {bits: tree((0x80000000, 1 << 28), cpus="sifive,u54\0riscv", mmu=f"riscv,sv{bits}") for bits in (39, 48)}
+    with tempfile.TemporaryDirectory() as folder:
+        two = variant(folder, "armhf-virt-3g", lambda text: re.sub(r"=0xc([0-9a-f]{7})$", r"=0x8\1", text, flags=re.M) + "config.CONFIG_PAGE_OFFSET=0x80000000\n")
+        check_layout("arm, 2G/2G", [two], user=(0, 0x7effffff), modules=(0x7f000000, 0x7fdfffff), direct_map=(0x80000000, 0xefffffff),
+                     kernel=(0x80208000, 0x80208000 + 0x1607588 - 0x208000 - 1), vmalloc=(0xf0800000, 0xff7fffff))
+        check_layout("arm, 3G/1G", [case("armhf-virt-3g")], direct_map=(0xc0000000, 0xefffffff), kernel=(0xc0208000, 0xc1607587), kmap=(0xbfe00000, 0xbfffffff))
+        check_layout("arm, vmalloc=512M", [case("armhf-virt-3g"), "--cmdline", "vmalloc=512M"], direct_map=(0xc0000000, 0xdeffffff), vmalloc=(0xdf800000, 0xff7fffff))
+        # vmemmap has 64 bytes for each page of the direct map, and stands 2^(bits - 6) below the end (4 KiB pages).
+        for bits in (39, 42, 48):
+            os.makedirs(os.path.join(folder, str(bits)))
+            made = variant(os.path.join(folder, str(bits)), "arm64-virt-256m", lambda text: text.replace("CONFIG_ARM64_VA_BITS=48", f"CONFIG_ARM64_VA_BITS={bits}"))
+            end = (1 << 64) - (1 << (bits - 1))
+            vmemmap = (1 << 64) - (1 << (bits - 6))
+            check_layout(f"arm64, {bits} bits", [made], user=(0, (1 << bits) - 1), direct_map=((1 << 64) - (1 << bits), end - 1), modules=(end, end + 128 * mib - 1),
+                         kernel=(end + 128 * mib, end + 128 * mib + 0x1ab0000 - 1), vmalloc=(end + 128 * mib + 0x1ab0000, vmemmap - 256 * mib - 1),
+                         vmemmap=(vmemmap, vmemmap + (1 << (bits - 7)) - 1))
+    check_layout("riscv64, Sv39", ["-"], stdin=sv[39], user=(0, 256 * gib - 1), vmemmap=(0xffffffc700000000, 0xffffffc7ffffffff),
+                 vmalloc=(0xffffffc800000000, 0xffffffd7ffffffff), direct_map=(0xffffffd800000000, 0xfffffff6ffffffff))
+    check_layout("riscv64, Sv48", ["-"], stdin=sv[48], vmemmap=(0xffff8d8000000000, 0xffff8f7fffffffff), vmalloc=(0xffff8f8000000000, 0xffffaf7fffffffff),
+                 direct_map=(0xffffaf8000000000, 0xffffef7fffffffff))
+    check_layout("x86_64, 4 levels", ["pc-2g"], direct_map=(0xffff888000000000, 0xffffc87fffffffff), kernel=(0xffffffff81000000, 0xffffffff8382ffff),
+                 modules=(0xffffffffc0000000, 0xfffffffffeffffff))
+    check_layout("x86_64, 5 levels", [case("x86-hugepages-1g")], direct_map=(0xff11000000000000, 0xff90ffffffffffff), vmemmap=(0xffd4000000000000, 0xffd5ffffffffffff))
+    holds("a kernel that UEFI put elsewhere", where(case("x86-uefi-pc-512m"), "0x01600000"), addresses={"says": "0xffffffff81000000 (kernel)"})
+    holds("arm64's _stext", where("arm64-virt-8g", "0x40210000"), addresses={"says": "0xffff800008010000 (kernel)"})
+
+
 def check_text():
     for columns in ("80", "100"):
         for words in (("pc-2g", "0x7123456"), ("numa-8n", "0x30000000"), ("arm64-reserved", "0x50000000"), ("arm-highmem-2g", "0xc0000000")):
@@ -265,6 +336,7 @@ def check_where():
     check_nodes()
     check_boards()
     check_virtual()
+    check_layouts()
     check_whole_ledger()
     check_agreement()
     check_text()

@@ -108,6 +108,26 @@ TEST(arm_has_lowmem_below_vmalloc_and_a_window_on_the_rest) {
   expect_equal(VirtualLayout::make(rules).error(), Error::bad_argument);
 }
 
+// Numbers that a modem with 256 MiB printed, with Linux 3.18; the end of vmalloc and the fixmap have moved since.
+TEST(arm_without_high_memory_lies_as_a_board_printed_it) {
+  const LayoutRules rules{.arch = Arch::arm,
+                          .va_bits = 32,
+                          .ram_begin = PhysAddr{0x8000'0000},
+                          .ram_end = PhysAddr{0x9000'0000},
+                          .kernel_begin = PhysAddr{0x8000'8000},
+                          .kernel_bytes = 0xc57c60,
+                          .text_offset = 0x8000,
+                          .lowmem_end = PhysAddr{0x9000'0000},
+                          .has_highmem = false};
+  const VirtualLayout layout = of(rules);
+  expect_part(layout, PartKind::modules, 0xbf000000, 0xbfffffff);
+  expect_part(layout, PartKind::direct_map, 0xc0000000, 0xcfffffff);
+  expect_equal(layout.find(PartKind::vmalloc)->first, 0xd0800000);
+  expect_equal(layout.in_image(PhysAddr{0x8000'8000}).value(), 0xc0008000);
+  expect(layout.find(PartKind::kmap) == nullptr);
+  expect_equal(layout.part_of(0xffff0000).kind, PartKind::tables);  // vectors
+}
+
 TEST(a_byte_of_ram_is_found_both_ways) {
   const VirtualLayout layout = of(kPc);
   for (const std::uint64_t raw : {std::uint64_t{0}, std::uint64_t{0x7123}, 2 * kGiB - 1}) {
