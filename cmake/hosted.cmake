@@ -47,10 +47,14 @@ find_package(ZLIB REQUIRED)
 find_package(LibLZMA REQUIRED)
 find_library(QUARRY_LZ4 lz4 REQUIRED)
 find_library(QUARRY_ZSTD zstd REQUIRED)
+# What reads the sizes of its structures: BTF, and DWARF.
+find_library(QUARRY_BPF bpf REQUIRED)
+find_library(QUARRY_DW dw REQUIRED)
+find_library(QUARRY_ELF elf REQUIRED)
 find_library(QUARRY_EDIT edit REQUIRED)  # the shell's line editor
 quarry_hosted(quarry_host host quarry_lib)
 quarry_hosted(quarry_linux linux quarry_host fmt::fmt nlohmann_json::nlohmann_json
-  ZLIB::ZLIB LibLZMA::LibLZMA ${QUARRY_LZ4} ${QUARRY_ZSTD})
+  ZLIB::ZLIB LibLZMA::LibLZMA ${QUARRY_LZ4} ${QUARRY_ZSTD} ${QUARRY_BPF} ${QUARRY_DW} ${QUARRY_ELF})
 if(EXISTS "${PROJECT_SOURCE_DIR}/linux/builtin")
   quarry_embed(quarry_linux "${PROJECT_SOURCE_DIR}/linux/builtin")
 endif()

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "linux/byte_reader.hpp"
+#include "linux/debug_sections.hpp"
 #include "linux/kernel_facts.hpp"
 #include "linux/kernel_sections.hpp"
 
@@ -35,6 +36,9 @@ class Elf {
   Arch arch() const { return arch_; }
   const std::vector<Section>& sections() const { return sections_; }
   const std::vector<Segment>& segments() const { return segments_; }
+  SectionTable section_table() const {
+    return {section_table_.offset, section_table_.entry, is_64bit_ ? 8u : 4u};
+  }
 
  private:
   // A field that has 4 bytes in files of 32 bits, and 8 in those of 64.
@@ -161,7 +165,44 @@ NamedNumbers Elf::symbols() const {
   return found;
 }
 
+// BTF where there is some, else DWARF. That there is neither is no problem of the kernel.
+KernelStructs structs_of(const Elf& elf, std::span<const std::byte> bytes) {
+  const auto take = [](Expected<KernelStructs> read) {
+    if (read) return *std::move(read);
+    KernelStructs none;
+    none.problem = read.problem().text;
+    return none;
+  };
+  const auto is_debugging = [](const Section& section) {
+    return section.name == ".debug_info" || section.name == ".zdebug_info";
+  };
+  const auto& sections = elf.sections();
+  for (const Section& section : sections)
+    if (const auto part = ByteReader{bytes}.part(section.offset, section.size);
+        section.name == ".BTF" && part)
+      return take(structs_in_btf(*part));
+  if (std::none_of(sections.begin(), sections.end(), is_debugging)) return {};
+  const auto unpacked = with_debug_unpacked(bytes, sections, elf.section_table());
+  if (!unpacked) return take(unpacked.problem());
+  return take(structs_in_dwarf(*unpacked ? std::span<const std::byte>{**unpacked} : bytes));
+}
+
 }  // namespace
+
+Expected<KernelStructs> structs_in_file(std::span<const std::byte> bytes) {
+  if (!ByteReader{bytes}.has(0,
+                             "\x7f"
+                             "ELF"))
+    return structs_in_btf(bytes);
+  Elf elf{bytes};
+  if (auto problem = elf.read_header()) return *std::move(problem);
+  if (auto problem = elf.read_sections()) return *std::move(problem);
+  KernelStructs structs = structs_of(elf, bytes);
+  if (!structs.from.empty()) return structs;
+  if (structs.problem.empty())
+    structs.problem = "an ELF file without BTF or debugging information: expected .BTF or .debug_info";
+  return malformed(std::move(structs.problem));
+}
 
 Expected<KernelFacts> read_vmlinux(std::span<const std::byte> bytes) {
   Elf elf{bytes};
@@ -185,6 +226,7 @@ Expected<KernelFacts> read_vmlinux(std::span<const std::byte> bytes) {
         "a vmlinux");
   facts.release = banner_release(bytes);
   facts.config = embedded_config(bytes);
+  facts.structs = structs_of(elf, bytes);
   return facts;
 }
 

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "linux/kernel_profile.hpp"
+#include "linux/kernel_structs.hpp"
 
 namespace quarry::lnx {
 
@@ -20,13 +21,15 @@ struct KernelFacts {
   std::string format;  // "a System.map", "a vmlinux", "a bzImage (xz)"
   std::optional<boot::Arch> arch;
   std::string release;
+  bool says_release = false;  // it has a place for it, even if nothing stands there
   Symbols symbols;
   Bytes image_bytes{0};
   Bytes page_directory{0};
   unsigned page_shift = 0;
   unsigned section_bits = 0;
   std::optional<KernelConfig> config;
-  NamedNumbers sizes;  // by the names of StructSizes' fields
+  NamedNumbers sizes;     // by the names of StructSizes' fields
+  KernelStructs structs;  // by the structures' names in C
 };
 
 // --- Symbols -----------------------------------------------------------------------------------------------
@@ -56,6 +59,11 @@ Expected<KernelFacts> read_profile_toml(std::string_view text);
 
 // A .config: CONFIG_X=value lines, and `# CONFIG_X is not set`, which is n. Values in quotes lose them.
 Expected<KernelConfig> read_kernel_config(std::string_view text);
+
+// Whether text is a .config, by its first lines; and what it says of the kernel beside the options: its
+// architecture by CONFIG_X86_64 and the like, its version by the line "# Linux/x86 6.1.192 Kernel Configuration".
+bool looks_like_config(std::string_view text);
+Expected<KernelFacts> read_config_facts(std::string_view text);
 
 // What any image may have inside: the words "Linux version RELEASE", and the configuration between IKCFG_ST and
 // IKCFG_ED. Nothing where they are not.

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "linux/file_bytes.hpp"
+#include "linux/kernel_compose.hpp"
 #include "linux/unpack.hpp"
 
 namespace quarry::lnx {
@@ -22,10 +23,17 @@ std::string release_of_name(std::string_view name) {
   const std::size_t dash = file.find('-');
   if (dash == std::string::npos || dash + 1 >= file.size()) return {};
   std::string release = file.substr(dash + 1);
-  if (release[0] < '0' || release[0] > '9') return {};
+  const auto is_fine = [](char c) { return c > ' ' && c < '\x7f'; };
+  if (release[0] < '0' || release[0] > '9' || !std::all_of(release.begin(), release.end(), is_fine))
+    return {};
   for (const std::string_view ending : {".gz", ".xz", ".zst", ".map", ".toml"})
     if (release.ends_with(ending)) release.resize(release.size() - ending.size());
   return release;
+}
+
+std::string_view name_in_text(Arch arch) {
+  const TextView name = boot::name_of(arch);
+  return {name.data(), name.size()};
 }
 
 bool looks_like_text(std::string_view bytes) {
@@ -62,173 +70,126 @@ Expected<KernelFacts> read_facts(std::span<const std::byte> bytes, std::string_v
   return malformed(fmt::format("text that is neither: {}", kExpected));
 }
 
-// Sparse sections of Linux 6.1; arm64's had 1 GiB before 5.12, and have 512 MiB with pages of 64 KiB.
-unsigned section_bits_of(const KernelFacts& facts, unsigned page_shift) {
-  if (facts.section_bits != 0) return facts.section_bits;
-  if (facts.arch == Arch::arm64 && page_shift == 16) return 29;
-  return 27;
-}
+// A file's bytes, or what they unpack to.
+class Unpacked {
+ public:
+  // None: they are to be had.
+  std::optional<Problem> take(std::vector<std::byte> bytes) {
+    bytes_ = std::move(bytes);
+    if (!packing_of(bytes_)) return std::nullopt;
+    auto inner = unpack(bytes_);
+    if (!inner) return inner.problem();
+    bytes_ = *std::move(inner);
+    return std::nullopt;
+  }
+  std::span<const std::byte> bytes() const { return bytes_; }
+  std::string_view text() const { return text_of(bytes_); }
 
-unsigned page_shift_of(const KernelFacts& facts, const KernelProfile& profile) {
-  if (facts.page_shift != 0) return facts.page_shift;
-  if (profile.has("CONFIG_ARM64_64K_PAGES")) return 16;
-  return profile.has("CONFIG_ARM64_16K_PAGES") ? 14 : 12;
-}
-
-// What image_at() can use of link addresses that were guessed: distances are right, the start is the known kernel's.
-void move_to(std::uint64_t text, Symbols& symbols) {
-  const std::uint64_t by = text - symbols.text;
-  for (const std::string_view name :
-       {"_text", "_stext", "_etext", "__start_rodata", "__end_rodata", "__init_begin", "__init_end",
-        "_einittext", "_sdata", "_edata", "__bss_start", "__bss_stop", "__brk_base", "__brk_limit",
-        "swapper_pg_dir", "_end"})
-    if (std::uint64_t* const field = symbol_named(symbols, name); *field != 0) *field += by;
-}
-
-// Whether two layouts can be of one image: what both know is equally far from the start.
-bool agree(const Symbols& some, const Symbols& all) {
-  if (!all.known()) return false;
-  const auto fits = [&](std::uint64_t Symbols::* field) {
-    return some.*field == 0 || some.*field - some.text == all.*field - all.text;
-  };
-  return fits(&Symbols::end) && fits(&Symbols::bss_stop);
-}
-
-struct Composer {
-  const KernelFacts& facts;
-  KernelProfile base;  // the built-in one
-  KernelProfile profile = {};
-
-  bool is_same_release() const { return !facts.release.empty() && base.release == facts.release; }
-  void assume(std::string text) { profile.assumed.push_back(std::move(text)); }
-  void set_config(const std::optional<KernelConfig>& given);
-  void set_symbols();
-  void set_rest();
+ private:
+  std::vector<std::byte> bytes_;
 };
 
-void Composer::set_config(const std::optional<KernelConfig>& given) {
-  profile.config = given ? *given : facts.config ? *facts.config : base.config;
-  if (!given && !facts.config)
-    assume(fmt::format("{} does not say how it is configured: {} is assumed (--config)", facts.format,
-                       base.source));
+Problem told_of(const Problem& problem, std::string_view called) {
+  return {problem.exit_status, fmt::format("{}: {}", called, problem.text)};
 }
 
-// The known kernel's layout completes the file's where they are of the same build.
-void Composer::set_symbols() {
-  profile.symbols = facts.symbols;
-  if (!facts.symbols.known()) {
-    profile.symbols = base.symbols;
-    assume(fmt::format("{} does not say where its sections lie: {} is assumed", facts.format, base.source));
-    return;
-  }
-  const bool is_whole =
-      facts.symbols.init_end != 0 && facts.symbols.etext != 0 && facts.symbols.bss_stop != 0;
-  if (is_whole) return;
-  if (is_same_release() && agree(facts.symbols, base.symbols)) {
-    profile.symbols = base.symbols;
-    move_to(facts.symbols.text, profile.symbols);
-    assume(
-        fmt::format("{} does not say where its text, data and init sections lie: {}, of the same length, is "
-                    "assumed",
-                    facts.format, base.source));
-  } else {
-    assume(fmt::format(
-        "{} does not say where its text, data and init sections lie: the image is counted whole, and "
-        "nothing of it is given back",
-        facts.format));
-  }
+// `called` is how messages name the file.
+Expected<Unpacked> read_unpacked(const std::string& name, std::string_view called, std::size_t most) {
+  auto bytes = read_file(name, most);
+  if (!bytes) return Problem{ExitStatus::bad_arguments, fmt::format("{}: cannot be read", called)};
+  Unpacked file;
+  if (const auto problem = file.take(*std::move(bytes))) return told_of(*problem, called);
+  return file;
 }
 
-void Composer::set_rest() {
-  profile.image_bytes = facts.image_bytes;
-  profile.page_directory = facts.page_directory;
-  if (profile.arch == Arch::arm) {
-    const bool is_lpae = profile.has("CONFIG_ARM_LPAE");
-    const std::uint64_t directory = is_lpae ? 0x5000 : 0x4000;
-    if (profile.page_directory.raw == 0) profile.page_directory = Bytes{directory};
-    if (profile.symbols.swapper_pg_dir == 0)
-      profile.symbols.swapper_pg_dir = profile.symbols.text - profile.page_directory.raw;
-    if (profile.image_bytes.raw == 0) profile.image_bytes = base.image_bytes;
-    constexpr std::uint64_t split = 0x10000000;
-    if (!profile.config.contains("CONFIG_PAGE_OFFSET"))
-      profile.config["CONFIG_PAGE_OFFSET"] = fmt::format("{:#x}", profile.symbols.text & ~(split - 1));
-  } else if (profile.arch == Arch::arm64 && profile.page_directory.raw == 0) {
-    profile.page_directory = base.page_directory;
-  }
-  profile.sizes = facts.sizes;
+Expected<SourcedKernel> read_sourced(std::span<const std::byte> bytes, std::string_view name,
+                                     std::string_view called, const GivenBeside& given) {
+  auto facts = read_facts(bytes, name);
+  if (!facts) return told_of(facts.problem(), called);
+  if (facts->release.empty() && !facts->says_release) facts->release = release_of_name(name);
+  auto kernel = compose_kernel(*facts, name, given);
+  if (!kernel) return told_of(kernel.problem(), called);
+  return kernel;
 }
 
-std::string source_of(const KernelFacts& facts, std::string_view name) {
-  return facts.release.empty() ? fmt::format("{}: {}", name, facts.format)
-                               : fmt::format("{}: {} of Linux {}", name, facts.format, facts.release);
+// What a configuration tells by itself: its options, and of which architecture and version they are.
+Expected<SourcedKernel> read_configuration_alone(std::string_view text, const std::string& name,
+                                                 const KernelFiles& files, const GivenBeside& given) {
+  auto facts = read_config_facts(text);
+  if (!facts) return told_of(facts.problem(), name);
+  if (const std::string release = release_of_name(name); !release.empty()) facts->release = release;
+  if (!facts->arch) facts->arch = files.arch;
+  if (!facts->arch)
+    return Problem{ExitStatus::bad_arguments,
+                   fmt::format("{}: a configuration that names no architecture: expected --arch", name)};
+  auto kernel = compose_kernel(*facts, name, given);
+  if (!kernel) return told_of(kernel.problem(), name);
+  return kernel;
+}
+
+std::optional<Problem> read_beside(const KernelFiles& files, GivenBeside& given) {
+  if (files.config) {
+    const std::string called = fmt::format("--config {}", *files.config);
+    const auto file = read_unpacked(*files.config, called, kLargestFile);
+    if (!file) return file.problem();
+    auto config = read_kernel_config(file->text());
+    if (!config) return told_of(config.problem(), called);
+    given.config = *std::move(config);
+    given.config_name = *files.config;
+  }
+  if (files.structures) {
+    const std::string called = fmt::format("--btf {}", *files.structures);
+    const auto file = read_unpacked(*files.structures, called, kLargestKernel);
+    if (!file) return file.problem();
+    auto structs = structs_in_file(file->bytes());
+    if (!structs) return told_of(structs.problem(), called);
+    given.structs = *std::move(structs);
+    given.structs_name = *files.structures;
+  }
+  return std::nullopt;
 }
 
 }  // namespace
 
 Expected<KernelProfile> read_kernel_bytes(std::span<const std::byte> bytes, std::string_view name,
                                           const std::optional<KernelConfig>& config) {
-  const auto malformed = [&](std::string_view text) {
-    return Problem{ExitStatus::malformed_input, fmt::format("--kernel {}: {}", name, text)};
-  };
-  std::vector<std::byte> unpacked;
-  if (packing_of(bytes)) {
-    auto inner = unpack(bytes);
-    if (!inner) return malformed(inner.problem().text);
-    unpacked = *std::move(inner);
-    bytes = unpacked;
-  }
-  auto facts = read_facts(bytes, name);
-  if (!facts) return malformed(facts.problem().text);
-  if (facts->release.empty()) facts->release = release_of_name(name);
-
-  Composer composer{.facts = *facts, .base = builtin_profile(*facts->arch, facts->release)};
-  KernelProfile& profile = composer.profile;
-  profile.arch = *facts->arch;
-  profile.release = facts->release;
-  profile.source = source_of(*facts, name);
-  composer.set_config(config);
-  composer.set_symbols();
-  composer.set_rest();
-  if (const std::string wrong = impossible_in(profile); !wrong.empty()) return malformed(wrong);
-  const unsigned page_shift = page_shift_of(*facts, profile);
-  if (!derive(profile, page_shift, section_bits_of(*facts, page_shift)))
-    return malformed(
-        "page size, sections and CONFIG_ARCH_FORCE_MAX_ORDER make no lawful geometry: expected those of a "
-        "kernel that was built");
-  if (profile.symbols.known() && profile.link_base > profile.symbols.text)
-    return malformed(
-        fmt::format("_text at {:#x} lies below CONFIG_PAGE_OFFSET: expected it above", profile.symbols.text));
-  return std::move(profile);
+  const std::string called = fmt::format("--kernel {}", name);
+  Unpacked file;
+  if (const auto problem = file.take({bytes.begin(), bytes.end()})) return told_of(*problem, called);
+  auto kernel = read_sourced(file.bytes(), name, called, {.config = config});
+  if (!kernel) return kernel.problem();
+  return std::move(kernel->profile);
 }
 
 Expected<KernelProfile> read_kernel_file(const std::string& kernel,
                                          const std::optional<std::string>& config) {
-  const auto unreadable = [](std::string_view option, std::string_view name) {
-    return Problem{ExitStatus::bad_arguments, fmt::format("{} {}: cannot be read", option, name)};
-  };
-  std::optional<KernelConfig> options;
-  if (config) {
-    const auto bytes = read_file(*config);
-    if (!bytes) return unreadable("--config", *config);
-    std::vector<std::byte> unpacked;
-    std::span<const std::byte> text = *bytes;
-    if (packing_of(text)) {  // /proc/config.gz
-      auto inner = unpack(text);
-      if (!inner)
-        return Problem{ExitStatus::malformed_input,
-                       fmt::format("--config {}: {}", *config, inner.problem().text)};
-      unpacked = *std::move(inner);
-      text = unpacked;
-    }
-    auto read = read_kernel_config(text_of(text));
-    if (!read)
-      return Problem{ExitStatus::malformed_input,
-                     fmt::format("--config {}: {}", *config, read.problem().text)};
-    options = *std::move(read);
+  auto read = read_kernel_files({.kernel = kernel, .config = config}, "--kernel ");
+  if (!read) return read.problem();
+  return std::move(read->profile);
+}
+
+Expected<SourcedKernel> read_kernel_files(const KernelFiles& files, std::string_view option) {
+  GivenBeside given;
+  if (auto problem = read_beside(files, given)) return *std::move(problem);
+  const bool is_alone = !files.kernel;
+  const std::string name = is_alone ? *files.config : *files.kernel;
+  const std::string called = fmt::format("{}{}", option, name);
+  const auto file = read_unpacked(name, called, kLargestKernel);
+  if (!file) return file.problem();
+  if (option.empty() && (is_alone || looks_like_config(file->text()))) {
+    if (!is_alone && given.config)
+      return Problem{ExitStatus::bad_arguments,
+                     fmt::format("{} and --config {}: two configurations: expected a kernel and one", name,
+                                 *files.config)};
+    given.config.reset();
+    return read_configuration_alone(file->text(), name, files, given);
   }
-  const auto bytes = read_file(kernel, kLargestKernel);
-  if (!bytes) return unreadable("--kernel", kernel);
-  return read_kernel_bytes(*bytes, kernel, options);
+  auto kernel = read_sourced(file->bytes(), name, called, given);
+  if (kernel && files.arch && *files.arch != kernel->profile.arch)
+    return Problem{ExitStatus::bad_arguments,
+                   fmt::format("--arch {}: {} is a kernel of {}", name_in_text(*files.arch), name,
+                               name_in_text(kernel->profile.arch))};
+  return kernel;
 }
 
 }  // namespace quarry::lnx

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "linux/kernel_facts.hpp"
+#include "linux/kernel_origins.hpp"
 
 namespace quarry::lnx {
 
@@ -27,5 +28,17 @@ Expected<KernelProfile> read_kernel_bytes(std::span<const std::byte> bytes, std:
 
 // The same for files. Errors    bad_arguments: one cannot be read.
 Expected<KernelProfile> read_kernel_file(const std::string& kernel, const std::optional<std::string>& config);
+
+// Files that tell of one kernel; `kernel` or `config` is there.
+struct KernelFiles {
+  std::optional<std::string> kernel = {};      // as above; with an empty `option` also a .config
+  std::optional<std::string> config = {};      // a .config, or /proc/config.gz
+  std::optional<std::string> structures = {};  // BTF, or an ELF file that has it or DWARF
+  std::optional<boot::Arch> arch = {};         // where nothing else tells it
+};
+// The same, with the origin of each value. `option` is what messages put before the kernel's name.
+//
+// Errors    those above; bad_arguments: another architecture than the kernel's, none, or two configurations.
+Expected<SourcedKernel> read_kernel_files(const KernelFiles& files, std::string_view option = "");
 
 }  // namespace quarry::lnx

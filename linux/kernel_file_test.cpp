@@ -59,7 +59,8 @@ TEST(KernelFile, a_system_map_tells_layout_and_sizes_and_its_name_the_release) {
   EXPECT_EQ(struct_sizes_of(profile).smp_alternatives, Bytes{0x8000});
   EXPECT_TRUE(profile.limits.has_numa);
   EXPECT_FALSE(profile.limits.has_zone_dma);
-  EXPECT_TRUE(profile.assumed.empty());
+  ASSERT_EQ(profile.assumed.size(), 1u);
+  EXPECT_NE(profile.assumed[0].find("how large the kernel's structures are"), std::string::npos);
   const boot::KernelImage image = image_at(profile, PhysAddr{16u << 20});
   EXPECT_EQ(image.whole, (PhysRange{PhysAddr{0x1000000}, PhysAddr{0x3600000}}));
   EXPECT_EQ(image.init, (PhysRange{PhysAddr{0x3000000}, PhysAddr{0x3200000}}));
@@ -68,7 +69,7 @@ TEST(KernelFile, a_system_map_tells_layout_and_sizes_and_its_name_the_release) {
 TEST(KernelFile, without_a_config_the_nearest_known_kernel_is_assumed_and_named) {
   const KernelProfile profile =
       profile_in(bytes_of(testing::x86_system_map()), "System.map-6.1.0-99-cloud-amd64");
-  ASSERT_EQ(profile.assumed.size(), 1u);
+  ASSERT_EQ(profile.assumed.size(), 2u);
   EXPECT_NE(profile.assumed[0].find("6.1.0-56-cloud-amd64 is assumed (--config)"), std::string::npos);
   EXPECT_TRUE(profile.limits.has_zone_dma);
 }
@@ -201,7 +202,7 @@ TEST(KernelFile, an_arm64_image_tells_its_length_and_what_follows_is_named) {
   EXPECT_EQ(image_at(profile, PhysAddr{0x40200000}).whole,
             (PhysRange{PhysAddr{0x40210000}, PhysAddr{0x40300000}}));
   EXPECT_TRUE(image_at(profile, PhysAddr{0x40200000}).init.empty());
-  ASSERT_EQ(profile.assumed.size(), 2u);
+  ASSERT_EQ(profile.assumed.size(), 3u);
   EXPECT_NE(profile.assumed[1].find("counted whole"), std::string::npos);
   EXPECT_EQ(profile_in(testing::gzip(image), "Image.gz").symbols.end, profile.symbols.end);
   expect_bounded(image);
@@ -229,7 +230,7 @@ TEST(KernelFile, a_configuration_inside_the_kernel_is_used) {
   const KernelProfile profile = profile_in(testing::make_elf(elf));
   EXPECT_TRUE(profile.has("CONFIG_NUMA"));
   EXPECT_EQ(profile.config.at("CONFIG_ZONE_DMA"), "n");
-  EXPECT_TRUE(profile.assumed.empty());
+  EXPECT_EQ(profile.assumed.size(), 1u) << "the structures' sizes, and nothing of the configuration";
 }
 
 TEST(KernelFile, a_config_has_options_and_nothing_else) {
@@ -268,6 +269,7 @@ TEST(KernelFile, a_profile_in_toml_is_refused_by_line_and_key) {
   expect_refused(bytes_of("arch = \"arm\"\nweather = 1\n"), "line 2: 'weather'");
   expect_refused(bytes_of("arch = \"arm\"\npage-size = 1000\n"), "'page-size'");
   expect_refused(bytes_of("arch = \"arm\"\nsymbols = 1\n"), "'symbols': expected a table");
+  expect_refused(bytes_of("arch = \"arm\"\n[config]\nCONFIG_A = tru\nCONFIG_B = true\n"), "line 3");
   expect_refused(bytes_of("arch = \"arm\"\n[symbols]\nnoise = 1\n"), "'noise'");
   expect_refused(bytes_of("arch = \"arm\"\n[symbols]\n_text = -1\n"), "'_text': expected a number");
   expect_refused(bytes_of("arch = \"arm\"\n[sizes]\npage = 0\n"), "'page'");

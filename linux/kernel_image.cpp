@@ -120,6 +120,7 @@ Expected<KernelFacts> read_arm64_image(std::span<const std::byte> bytes) {
     symbols.edata = link + data->address + data->raw_size;
   facts.release = banner_release(bytes);
   facts.config = embedded_config(bytes);
+  facts.structs = structs_in_image(bytes);
   return facts;
 }
 
@@ -210,6 +211,7 @@ Expected<KernelFacts> read_zimage(std::span<const std::byte> bytes) {
       facts.symbols.edata + (table && table->bss_bytes < most_offset * 16 ? table->bss_bytes : 0);
   facts.release = banner_release(*unpacked);
   facts.config = embedded_config(*unpacked);
+  facts.structs = structs_in_image(*unpacked);
   return facts;
 }
 

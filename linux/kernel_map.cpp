@@ -56,6 +56,21 @@ bool is_option_name(std::string_view name) {
   return name.starts_with("CONFIG_") && name.size() > 7 && name.find(' ') == std::string_view::npos;
 }
 
+constexpr std::string_view kHeading = " Kernel Configuration";
+
+// "# Linux/x86 6.1.192 Kernel Configuration" tells "6.1.192".
+std::string version_in_heading(std::string_view text) {
+  for (unsigned i = 0; i < 8 && !text.empty(); ++i) {
+    std::string_view line = take_line(text);
+    if (!line.starts_with("# Linux/") || !line.ends_with(kHeading)) continue;
+    line.remove_suffix(kHeading.size());
+    const std::string_view version = line.substr(line.rfind(' ') + 1);
+    if (version.find_first_not_of("0123456789.-+abcdefghijklmnopqrstuvwxyz") == std::string_view::npos)
+      return std::string{version};
+  }
+  return {};
+}
+
 }  // namespace
 
 Expected<KernelFacts> read_system_map(std::string_view text, std::string_view release) {
@@ -104,6 +119,33 @@ Expected<KernelConfig> read_kernel_config(std::string_view text) {
   }
   if (config.empty()) return malformed("no line CONFIG_NAME=VALUE: expected the configuration of a kernel");
   return config;
+}
+
+bool looks_like_config(std::string_view text) {
+  for (unsigned i = 0; i < 16 && !text.empty(); ++i) {
+    const std::string_view line = take_line(text);
+    if (line.starts_with("# CONFIG_") || is_option_name(line.substr(0, line.find('=')))) return true;
+    if (!line.empty() && !line.starts_with('#')) return false;
+  }
+  return false;
+}
+
+Expected<KernelFacts> read_config_facts(std::string_view text) {
+  using boot::Arch;
+  auto config = read_kernel_config(text);
+  if (!config) return config.problem();
+  constexpr std::pair<std::string_view, Arch> options[] = {{"CONFIG_X86_64", Arch::x86_64},
+                                                           {"CONFIG_ARM64", Arch::arm64},
+                                                           {"CONFIG_ARM", Arch::arm},
+                                                           {"CONFIG_RISCV", Arch::riscv64}};
+  KernelFacts facts;
+  facts.format = "a configuration";
+  for (const auto& [option, arch] : options)
+    if (const auto found = config->find(option); found != config->end() && found->second == "y")
+      facts.arch = arch;
+  facts.release = version_in_heading(text);
+  facts.config = *std::move(config);
+  return facts;
 }
 
 }  // namespace quarry::lnx

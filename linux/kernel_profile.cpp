@@ -135,6 +135,25 @@ void take_from_builtin(KernelProfile& profile) {
   profile.page_directory = known->page_directory;
 }
 
+// As they follow one another in most images.
+constexpr NamedSymbol kSymbols[] = {
+    {"_text", &Symbols::text},
+    {"_stext", &Symbols::stext},
+    {"_etext", &Symbols::etext},
+    {"__start_rodata", &Symbols::rodata_start},
+    {"__end_rodata", &Symbols::rodata_end},
+    {"__init_begin", &Symbols::init_begin},
+    {"__init_end", &Symbols::init_end},
+    {"_einittext", &Symbols::einittext},
+    {"_sdata", &Symbols::sdata},
+    {"_edata", &Symbols::edata},
+    {"__bss_start", &Symbols::bss_start},
+    {"__bss_stop", &Symbols::bss_stop},
+    {"__brk_base", &Symbols::brk_base},
+    {"__brk_limit", &Symbols::brk_limit},
+    {"swapper_pg_dir", &Symbols::swapper_pg_dir},
+    {"_end", &Symbols::end},
+};
 struct Line {
   std::size_t number;
   std::string_view key, value;
@@ -177,28 +196,12 @@ bool is_at_least(std::string_view release, unsigned major, unsigned minor) {
 }
 
 std::uint64_t* symbol_named(Symbols& symbols, std::string_view name) {
-  constexpr std::pair<std::string_view, std::uint64_t Symbols::*> fields[] = {
-      {"_text", &Symbols::text},
-      {"_stext", &Symbols::stext},
-      {"_etext", &Symbols::etext},
-      {"__start_rodata", &Symbols::rodata_start},
-      {"__end_rodata", &Symbols::rodata_end},
-      {"__init_begin", &Symbols::init_begin},
-      {"__init_end", &Symbols::init_end},
-      {"_einittext", &Symbols::einittext},
-      {"_sdata", &Symbols::sdata},
-      {"_edata", &Symbols::edata},
-      {"__bss_start", &Symbols::bss_start},
-      {"__bss_stop", &Symbols::bss_stop},
-      {"__brk_base", &Symbols::brk_base},
-      {"__brk_limit", &Symbols::brk_limit},
-      {"swapper_pg_dir", &Symbols::swapper_pg_dir},
-      {"_end", &Symbols::end},
-  };
-  for (const auto& [known, field] : fields)
-    if (known == name) return &(symbols.*field);
+  for (const NamedSymbol& known : kSymbols)
+    if (known.name == name) return &(symbols.*known.field);
   return nullptr;
 }
+
+std::span<const NamedSymbol> named_symbols() { return kSymbols; }
 
 Result<Done> derive(KernelProfile& profile, unsigned page_shift, unsigned section_bits) {
   const auto geometry = geometry_of(profile, page_shift, section_bits);

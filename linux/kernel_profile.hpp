@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -62,6 +63,13 @@ KernelProfile builtin_profile(boot::Arch arch, std::string_view release = {});
 
 // The field of a symbol that a layout has, such as "_text"; null for others.
 std::uint64_t* symbol_named(Symbols& symbols, std::string_view name);
+
+// All of them.
+struct NamedSymbol {
+  std::string_view name;
+  std::uint64_t Symbols::* field;
+};
+std::span<const NamedSymbol> named_symbols();
 
 // Whether a release such as "6.1.0-56-amd64" is that version or a later one. Without a release: no.
 bool is_at_least(std::string_view release, unsigned major, unsigned minor);

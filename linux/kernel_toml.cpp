@@ -92,9 +92,13 @@ void read_sizes(const toml::table& table, KernelFacts& facts) {
 void read_key(std::string_view key, const toml::node& node, KernelFacts& facts) {
   if (key == "release") {
     facts.release = text_in(node, key);
+    facts.says_release = true;
+    const auto is_fine = [](char c) { return c >= ' ' && c < '\x7f'; };
+    if (!std::all_of(facts.release.begin(), facts.release.end(), is_fine))
+      refuse(node, key, "a release such as \"6.1.0-mine\"");
   } else if (key == "arch") {
     facts.arch = arch_of(text_in(node, key));
-    if (!facts.arch) refuse(node, key, "\"x86_64\", \"arm64\" or \"arm\"");
+    if (!facts.arch) refuse(node, key, "\"x86_64\", \"arm64\", \"arm\" or \"riscv64\"");
   } else if (key == "page-size") {
     const std::uint64_t size = number_of(node, key);
     if (size != 4096 && size != 16384 && size != 65536) refuse(node, key, "4096, 16384 or 65536");
@@ -140,15 +144,21 @@ Expected<KernelFacts> read_profile_toml(std::string_view text) {
       if (key.str() != "symbols") read_key(key.str(), node, facts);
     // Last: what two symbols tell depends on the architecture.
     if (const auto* const symbols = table.get("symbols")) read_key("symbols", *symbols, facts);
-    if (!facts.arch) return malformed("no key arch: expected arch = \"x86_64\", \"arm64\" or \"arm\"");
+    constexpr std::string_view directory =
+        "page-directory-bytes";  // is as it says, whatever lies between two symbols
+    if (const auto* const bytes = table.get(directory)) read_key(directory, *bytes, facts);
+    if (!facts.arch)
+      return malformed("no key arch: expected arch = \"x86_64\", \"arm64\", \"arm\" or \"riscv64\"");
     return facts;
   } catch (const Refusal& refusal) {
     return malformed(refusal.text);
   } catch (const toml_text::Broken&) {
     return malformed("text that is no TOML: expected a profile");
   } catch (const toml::parse_error& error) {
-    return malformed(
-        fmt::format("line {}: {}: expected TOML", error.source().begin.line, error.description()));
+    // It quotes what it saw, be that the end of the line.
+    std::string what{error.description()};
+    std::replace_if(what.begin(), what.end(), [](char c) { return c < ' ' || c == '\x7f'; }, ' ');
+    return malformed(fmt::format("line {}: {}: expected TOML", error.source().begin.line, what));
   }
 }
 

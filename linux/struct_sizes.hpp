@@ -1,8 +1,11 @@
 // linux/struct_sizes.hpp: how large Linux's own structures are: a build's, so data.
 //
-// No input of a boot tells these. They are those of Debian's 6.1 kernels of the architecture; where a flavour differs,
-// its release says so. Each was seen as the argument of a logged allocation (memblock=debug) or in the log's own words.
+// A kernel's BTF or DWARF tells most of them, and its symbols some. Others are those of Debian's 6.1 kernels of the
+// architecture; where a flavour differs, its release says so. Each was seen as the argument of a logged allocation
+// (memblock=debug) or in the log's own words.
 #pragma once
+
+#include <span>
 
 #include "linux/kernel_profile.hpp"
 
@@ -31,8 +34,8 @@ struct StructSizes {
   Bytes percpu_early{12288};     // the least of it, PERCPU_DYNAMIC_EARLY_SIZE
   Bytes percpu_chunk{136};       // struct pcpu_chunk without its map of populated pages
   Bytes percpu_block{32};        // struct pcpu_block_md
-  Bytes percpu_group{32};        // struct pcpu_group_info
-  Bytes percpu_info{48};         // struct pcpu_alloc_info
+  Bytes percpu_group{24};        // struct pcpu_group_info
+  Bytes percpu_info{64};         // struct pcpu_alloc_info without its groups
   Bytes percpu_slot{16};         // a list head for each size of free room
   unsigned processor_masks = 4;  // cpumasks of setup_cpu_local_masks
 
@@ -51,7 +54,25 @@ struct StructSizes {
 // Those of the kernel's release and architecture; what kernel.sizes names is as it says.
 StructSizes struct_sizes_of(const KernelProfile& kernel);
 
-// Whether a field in bytes has that name: what kernel.sizes may have as keys.
+// What there is to know of a field in bytes.
+struct SizeField {
+  std::string_view name;  // what kernel.sizes may have as key
+  Bytes StructSizes::* field;
+  std::string_view structure;  // of C, whose size it is or follows from; empty: none's
+  std::string_view about;      // for people, where there is none: what it is the size of
+};
+// In the order in which people are told.
+std::span<const SizeField> size_fields();
+
+// Whether a boot of such a kernel asks for the field.
+bool asks_for(const KernelProfile& kernel, const SizeField& field);
+
+// Whether a field in bytes has that name.
 bool is_struct_size(std::string_view name);
+
+// Puts into kernel.sizes what the structures of its build say, by their names in C. Fields that no boot of such a
+// kernel asks for are left alone. The kernel's geometry must be derived by now.
+void take_structures(const std::map<std::string, std::uint64_t, std::less<>>& structures,
+                     KernelProfile& kernel);
 
 }  // namespace quarry::lnx

@@ -54,6 +54,7 @@ struct TestSection {
   std::uint64_t address, size;
   std::uint32_t type = 8, link = 0;  // NOBITS: no bytes in the file
   std::string content = {};
+  std::uint64_t flags = 0;  // beside that it is loaded
 };
 
 struct TestElf {
@@ -103,7 +104,7 @@ inline FileBytes make_elf(const TestElf& elf) {
     const std::size_t at = sections_at + i * section_bytes;
     image.number(at, names[i], 4);
     image.number(at + 4, section.type, 4);
-    image.number(at + 8, section.address != 0 || section.type == 8 ? 2 : 0, word);
+    image.number(at + 8, section.flags | (section.address != 0 || section.type == 8 ? 2u : 0u), word);
     image.number(at + 8 + word, section.address, word);
     image.number(at + 8 + 2 * word, content_at, word);
     image.number(at + 8 + 3 * word, section.content.empty() ? section.size : section.content.size(), word);
