@@ -22,6 +22,7 @@ Command add_compare(CLI::App& tool);
 Command add_diff(CLI::App& tool);
 Command add_shell(CLI::App& tool);
 Command add_where(CLI::App& tool);
+Command add_profile(CLI::App& tool);
 
 // Tells of arguments that make no sense, in one line; the exit status.
 int refuse(const std::string& text);

@@ -44,7 +44,7 @@ int run(int count, const char* const* words) {
   app.require_subcommand(0, 1);
 
   const std::array commands = {add_boot(app), add_replay(app), add_compare(app), add_diff(app),
-                               add_where(app), add_shell(app)};
+                               add_where(app), add_profile(app), add_shell(app)};
 
   if (const auto unknown = unknown_command(app, count, words)) return refuse(*unknown);
   try {

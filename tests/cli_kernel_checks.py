@@ -1,9 +1,11 @@
 """boot --kernel and --config: files of kernels, and what is none."""
+import gzip
 import json
 import os
+import struct
 import tempfile
 
-from cli_harness import CORPUS, TOOL, boot, refused, report
+from cli_harness import CORPUS, TOOL, boot, refused, report, tool
 
 SYSTEM_MAP = """0000000000000000 D __per_cpu_start
 0000000000034000 D __per_cpu_end
@@ -25,6 +27,62 @@ ffffffff83800000 B __brk_base
 ffffffff83830000 B __brk_limit
 ffffffff83830000 B _end
 """
+
+
+def btf(**structs):
+    """A file of BTF with structures of these sizes, and nothing in them."""
+    names, types = b"\0", b""
+    for name, size in structs.items():
+        types += struct.pack("<III", len(names), 4 << 24, size)
+        names += name.encode() + b"\0"
+    return struct.pack("<HBBIIIII", 0xeb9f, 1, 0, 24, 0, len(types), len(types), len(names)) + types + names
+
+
+def check_profiles(file, case, config, system_map):
+    """What `quarry profile` writes, and that it boots as the files boot that it is of."""
+    plain = boot(case, "--format", "json", "--kernel", system_map, "--config", config)[1]
+    status, text, err = tool("profile", system_map, "--config", config)
+    report("profile: exit status", f"{status}: {err[:200]}" if status or err else "")
+    lines = text.decode("ascii").splitlines()
+    report("profile: 100 columns are enough", next((f"{line!r}" for line in lines if len(line) > 100), ""))
+    for name, line in (("the release", 'release = "6.1.0-56-cloud-amd64"  # a System.map'), ("a symbol", '_end = "0xffffffff83830000"'),
+                       ("a size", "percpu_static = 212992         # __per_cpu_start to __per_cpu_end, a System.map"),
+                       ("what is of the same release", "# Nothing in it is assumed.")):
+        report(f"profile: {name}", "" if line in lines else f"no line {line!r}")
+    written = file("written.toml", text)
+    got = boot(case, "--format", "json", "--kernel", written)
+    report("profile: what it wrote boots as the files do", "" if got[0] == 0 and got[1] == plain else f"exit status {got[0]}, {got[2][:200]}")
+    again = tool("profile", written)[1]
+    values = [[line.split("#")[0].rstrip() for line in t.decode().splitlines()] for t in (text, again)]
+    report("profile: of its own text it writes the same values", "" if list(filter(None, values[0])) == list(filter(None, values[1])) else "others")
+    status, out, err = tool("profile", system_map, "--config", config, "-o", written)
+    report("profile -o writes what standard output would get", "" if (status, out, err) == (0, b"", b"") and open(written, "rb").read() == text else f"{err}")
+    packed = file("config.gz", gzip.compress(open(config, "rb").read()))
+    report("profile --config of /proc/config.gz's kind", "" if tool("profile", system_map, "--config", packed)[1].replace(b"config.gz", b"config") == text else "another")
+    other = file("other.btf", btf(page=80, pglist_data=8000, list_head=16))
+    sized = tool("profile", system_map, "--config", config, "--btf", other)[1].decode()
+    report("profile --btf", "" if "struct page, BTF of other.btf" in sized and "\npage = 80 " in sized and "\nnode_data = 8192 " in sized else sized[-2000:])
+    status, out, err = tool("profile", "--config", config, "--arch", "x86_64")
+    report("profile of a configuration alone", "" if status == 0 and b"#   symbols: built-in profile of Linux" in out else f"{status} {err}")
+    headed = file("headed", "# Linux/arm64 6.1.77 Kernel Configuration\nCONFIG_ARM64=y\nCONFIG_NUMA=y\n")
+    status, out, err = tool("profile", headed)
+    report("profile of a configuration that tells its architecture", "" if b'release = "6.1.77"' in out and b'arch = "arm64"' in out else f"{status} {err}")
+    refused("profile of a configuration without an architecture", 2, ["--arch"], tool("profile", "--config", config))
+    refused("profile of nothing", 2, ["FILE", "--config"], tool("profile"))
+    refused("profile of no file", 2, ["cannot be read"], tool("profile", case + "/none"))
+    refused("profile of an empty file", 3, ["empty", "expected"], tool("profile", file("nothing", "")))
+    refused("profile of a log", 3, ["expected"], tool("profile", case + "/dmesg.txt"))
+    refused("profile of two configurations", 2, ["two configurations"], tool("profile", headed, "--config", config))
+    refused("profile --btf of no BTF", 3, ["--btf", "no BTF", "expected"], tool("profile", system_map, "--btf", config))
+    refused("profile --btf of half of it", 3, ["--btf", "damaged"], tool("profile", system_map, "--btf", file("half", btf(page=80)[:-2])))
+    refused("profile --btf of no file", 2, ["--btf", "cannot be read"], tool("profile", system_map, "--btf", case + "/none"))
+    refused("profile --btf of another machine", 3, ["list_head", "expected 16 on x86_64"],
+            tool("profile", system_map, "--btf", file("arm.btf", btf(page=36, list_head=8))))
+    refused("profile --arch of another machine", 2, ["--arch arm64", "x86_64"], tool("profile", system_map, "--arch", "arm64"))
+    refused("profile --arch of none", 2, ["expected x86_64"], tool("profile", system_map, "--arch", "vax"))
+    refused("profile -o of a folder that is not there", 2, ["cannot be written"], tool("profile", system_map, "-o", case + "/none/p.toml"))
+    status, out, err = tool("profile", "--help")
+    report("profile --help", "" if status == 0 and b"Examples:" in out and b"Exit status:" in out else f"{status} {err}")
 
 
 def check_kernels():
@@ -52,6 +110,7 @@ def check_kernels():
         init = [[e["bytes"] for e in ledger if e["owner"].startswith("kernel init")] for ledger in ledgers]
         report("boot --kernel: less init memory is less given back",
                "" if init[0] and init[1] and init[0][0] - init[1][0] == 0x100000 else f"{init}")
+        check_profiles(file, case, config, real)
         profile = file("p.toml", 'arch = "arm64"\nrelease = "6.1.0-mine"\n[sizes]\npage = 64\n')
         status, out, err = boot("arm64-virt-8g", "--kernel", profile, "-q")
         report("boot --kernel profile.toml", f"exit status {status}: {err}" if status else "")
