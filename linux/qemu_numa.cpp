@@ -9,7 +9,7 @@
 namespace quarry::lnx {
 namespace {
 
-constexpr unsigned kMostNodes = 128, kNear = 10, kUsual = 20, kFar = 255;
+constexpr unsigned kMostNodes = 128, kNear = 10, kFar = 255;
 constexpr Bytes kMiB{1u << 20};
 
 Problem numa_problem(const std::string& word, const std::string& what) {
