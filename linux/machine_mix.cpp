@@ -69,7 +69,8 @@ MachineMix::MachineMix(MachineDescription from, MachineDescription to)
   }
   for (const MixPart& part : parts_) all.insert(all.end(), part.differences.begin(), part.differences.end());
   if (a.kernel.arch == b.kernel.arch) {
-    placement_ = std::make_unique<const Placement>(a, b, std::none_of(all.begin(), all.end(), is_of_memory));
+    placement_ =
+        std::make_unique<const LoaderPlaces>(a, b, std::none_of(all.begin(), all.end(), is_of_memory));
     all.insert(all.end(), placement_->differences().begin(), placement_->differences().end());
   }
   order_.resize(all.size());

@@ -46,7 +46,7 @@ struct Difference {
 using Chosen = std::vector<bool>;
 
 struct MixPart;
-class Placement;
+class LoaderPlaces;
 
 class MachineMix {
  public:
@@ -72,7 +72,7 @@ class MachineMix {
   // Behind pointers: the parts look at them.
   std::unique_ptr<const MachineDescription> from_, to_;
   std::vector<MixPart> parts_;
-  std::unique_ptr<const Placement> placement_;
+  std::unique_ptr<const LoaderPlaces> placement_;
   std::vector<Difference> differences_;
   std::vector<std::size_t>
       order_;  // order_[i]: which of the parts' differences, one after another, differences_[i] is

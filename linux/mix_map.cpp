@@ -144,7 +144,7 @@ MixPart map_part(const MachineDescription& from, const MachineDescription& to) {
     part.differences.push_back(
         {DifferenceKind::memory, "--memory", words(from.extra_memory), words(to.extra_memory)});
   }
-  part.take = [mix, ranges, has_efi, has_extra, &from, &to](const Chosen& chosen, MachineDescription& into) {
+  part.take = [mix, ranges, has_efi, has_extra, &to](const Chosen& chosen, MachineDescription& into) {
     const Chosen of_ranges{chosen.begin(), chosen.begin() + static_cast<std::ptrdiff_t>(ranges)};
     if (!none_of(of_ranges)) into.map = all_of(of_ranges) ? to.map : mix->painted(of_ranges);
     if (ranges != 0 && all_of(of_ranges)) into.map_source = to.map_source;

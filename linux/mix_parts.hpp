@@ -34,11 +34,11 @@ enum class MemoryTaken { none, some, all };
 
 // Where a boot loader put image, initrd, tree and tables. Of machines with the same memory each place that is another is a
 // difference; otherwise the places follow the memory that they are in.
-class Placement {
+class LoaderPlaces {
  public:
   enum Thing : std::size_t { image, initrd, tree, acpi, setup, efi, kThings };
   // The two machines outlive this.
-  Placement(const MachineDescription& from, const MachineDescription& to, bool has_same_memory);
+  LoaderPlaces(const MachineDescription& from, const MachineDescription& to, bool has_same_memory);
   const std::vector<Difference>& differences() const noexcept { return differences_; }
   // Last, into a machine that has everything else.
   void place(const Chosen& chosen, MemoryTaken taken, MachineDescription& into) const;

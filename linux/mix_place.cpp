@@ -54,7 +54,7 @@ Likeness likeness(PhysRange range, const MachineDescription& own, const MachineD
 
 }  // namespace
 
-Placement::Placement(const MachineDescription& from, const MachineDescription& to, bool has_same_memory)
+LoaderPlaces::LoaderPlaces(const MachineDescription& from, const MachineDescription& to, bool has_same_memory)
     : from_{from}, to_{to}, has_same_memory_{has_same_memory} {
   if (!has_same_memory_) return;
   if (!from.image.whole.empty() && !to.image.whole.empty()) find(image, "where the kernel lies");
@@ -68,25 +68,25 @@ Placement::Placement(const MachineDescription& from, const MachineDescription& t
 namespace {
 
 // Where a thing begins; of tables, each of them.
-std::vector<PhysRange> places_of(const MachineDescription& machine, Placement::Thing thing) {
+std::vector<PhysRange> places_of(const MachineDescription& machine, LoaderPlaces::Thing thing) {
   const auto of = [](const std::vector<AcpiTable>& tables) {
     std::vector<PhysRange> ranges;
     for (const AcpiTable& table : tables) ranges.push_back(table.range);
     return ranges;
   };
   switch (thing) {
-    case Placement::image: return {machine.image.whole};
-    case Placement::initrd: return {machine.initrd};
-    case Placement::tree: return {PhysRange::sized(machine.tree_at, Bytes{machine.tree.size()})};
-    case Placement::acpi: return of(machine.acpi_tables);
-    case Placement::setup: return of(machine.setup_data);
+    case LoaderPlaces::image: return {machine.image.whole};
+    case LoaderPlaces::initrd: return {machine.initrd};
+    case LoaderPlaces::tree: return {PhysRange::sized(machine.tree_at, Bytes{machine.tree.size()})};
+    case LoaderPlaces::acpi: return of(machine.acpi_tables);
+    case LoaderPlaces::setup: return of(machine.setup_data);
     default: return of(machine.efi_tables);
   }
 }
 
 }  // namespace
 
-void Placement::find(Thing thing, const char* what) {
+void LoaderPlaces::find(Thing thing, const char* what) {
   const auto before = places_of(from_, thing), after = places_of(to_, thing);
   const auto begins_alike = [](PhysRange a, PhysRange b) { return a.begin() == b.begin(); };
   if (std::equal(before.begin(), before.end(), after.begin(), after.end(), begins_alike)) return;
@@ -95,8 +95,8 @@ void Placement::find(Thing thing, const char* what) {
                           fmt::format("{:#x}", after.front().begin().raw)});
 }
 
-const MachineDescription& Placement::whose(Thing thing, const Chosen& chosen, MemoryTaken taken,
-                                           const MachineDescription& into) const {
+const MachineDescription& LoaderPlaces::whose(Thing thing, const Chosen& chosen, MemoryTaken taken,
+                                              const MachineDescription& into) const {
   if (has_same_memory_) return index_[thing] && chosen[*index_[thing]] ? to_ : from_;
   if (taken != MemoryTaken::some) return taken == MemoryTaken::all ? to_ : from_;
   const auto worst = [&](const MachineDescription& side) {
@@ -108,7 +108,7 @@ const MachineDescription& Placement::whose(Thing thing, const Chosen& chosen, Me
   return worst(from_) < worst(to_) ? to_ : from_;
 }
 
-void Placement::place(const Chosen& chosen, MemoryTaken taken, MachineDescription& into) const {
+void LoaderPlaces::place(const Chosen& chosen, MemoryTaken taken, MachineDescription& into) const {
   if (!from_.image.whole.empty() && !to_.image.whole.empty())
     into.image = moved_to(into.image, whose(image, chosen, taken, into).image.whole.begin());
   if (from_.initrd.size() == to_.initrd.size()) {
