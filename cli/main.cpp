@@ -43,7 +43,7 @@ int run(int count, const char* const* words) {
   app.set_version_flag("--version", kVersion);
   app.require_subcommand(0, 1);
 
-  const std::array commands = {add_boot(app), add_replay(app), add_compare(app), add_diff(app),
+  const std::array commands = {add_boot(app),  add_replay(app),  add_compare(app), add_diff(app),
                                add_where(app), add_profile(app), add_shell(app)};
 
   if (const auto unknown = unknown_command(app, count, words)) return refuse(*unknown);
