@@ -57,8 +57,14 @@ Result<Done> SlabAllocator<P, H>::boot_caches() noexcept {
   const CacheSpec lists_spec{
       .name = "kmem_cache_node", .size = sizeof(typename Cache::Lists), .line_align = LineAlign::yes};
   const Result<Packing> cache_packing = packing_for(cache_spec), lists_packing = packing_for(lists_spec);
-  if (!cache_packing || !lists_packing || cache_packing.value().objects < 2) return Error::bad_argument;
-  const Packing& packing = cache_packing.value();
+  if (!cache_packing || !lists_packing) return Error::bad_argument;
+  // The first slab holds both caches. With hundreds of cores one alone may fill it.
+  Packing packing = cache_packing.value();
+  if (packing.objects < 2) {
+    packing.order = Order{packing.order.raw() + 1};
+    packing.objects = objects_in(packing.order, packing.size, rules_);
+    if (packing.order.raw() > rules_.highest_order || packing.objects < 2) return Error::bad_argument;
+  }
   const Result<Pfn> slab = boot_slab(cache_spec, packing);
   if (!slab) return slab.error();
 
