@@ -68,10 +68,10 @@ class Composer {
   bool is_same_release() const { return !facts_.release.empty() && base_.release == facts_.release; }
   void assume(std::string text) { profile_.assumed.push_back(std::move(text)); }
   void told(std::string_view key, std::string words) {
-    origins_.insert_or_assign(std::string{key}, Origin{Origin::Kind::told, std::move(words)});
+    origins_.insert_or_assign(std::string{key}, ValueOrigin{ValueOrigin::Kind::told, std::move(words)});
   }
   void assumed(std::string_view key, std::string words) {
-    origins_.insert_or_assign(std::string{key}, Origin{Origin::Kind::assumed, std::move(words)});
+    origins_.insert_or_assign(std::string{key}, ValueOrigin{ValueOrigin::Kind::assumed, std::move(words)});
   }
   // What the known kernel has: of the same release, that is no guess.
   void take_known(std::string_view key) {
@@ -84,7 +84,7 @@ class Composer {
   std::string set_geometry();
   std::string set_sizes();
   void name_sizes();
-  Origin origin_of(const SizeField& field) const;
+  ValueOrigin origin_of(const SizeField& field) const;
 
   const KernelFacts& facts_;
   std::string_view name_;
@@ -92,7 +92,7 @@ class Composer {
   const KernelStructs& structs_;
   KernelProfile base_;  // the built-in one
   KernelProfile profile_;
-  std::map<std::string, Origin, std::less<>> origins_;
+  std::map<std::string, ValueOrigin, std::less<>> origins_;
 };
 
 void Composer::set_config() {
@@ -204,8 +204,8 @@ void Composer::name_sizes() {
     origins_.insert_or_assign(fmt::format("sizes.{}", field.name), origin_of(field));
 }
 
-Origin Composer::origin_of(const SizeField& field) const {
-  using Kind = Origin::Kind;
+ValueOrigin Composer::origin_of(const SizeField& field) const {
+  using Kind = ValueOrigin::Kind;
   const std::string_view between = field.structure.empty() ? field.about : std::string_view{};
   if (!field.structure.empty() && structs_.bytes.contains(field.structure) &&
       profile_.sizes.contains(field.name))

@@ -9,7 +9,7 @@
 
 namespace quarry::lnx {
 
-struct Origin {
+struct ValueOrigin {
   enum class Kind { told, assumed };  // told: of this very build
   Kind kind = Kind::told;
   std::string words;  // "symbols", "struct page, BTF", "Debian's 6.1 kernels of x86_64"
@@ -18,7 +18,7 @@ struct Origin {
 struct SourcedKernel {
   KernelProfile profile;
   // By the keys of docs/kernels.md: "release", "symbols", "config", "sizes.page".
-  std::map<std::string, Origin, std::less<>> origins;
+  std::map<std::string, ValueOrigin, std::less<>> origins;
   std::string name;    // of the file that was read, without its folder
   std::string format;  // what it is: "a bzImage (xz)"
 };

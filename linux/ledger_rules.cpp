@@ -35,16 +35,16 @@ constexpr Exception kExceptions[] = {
     {"resources", "e820__reserve_resources", "e820__reserve_resources"},
 };
 
-std::string_view function_of(const Bucket& bucket, const Origin& origin) {
+std::string_view function_of(const Bucket& bucket, const Occasion& occasion) {
   for (const Exception& other : kExceptions)
-    if (other.owner == bucket.owner && other.step == origin.step) return other.function;
+    if (other.owner == bucket.owner && other.step == occasion.step) return other.function;
   if (bucket.owner == "page tables") {
-    if (origin.arch == Arch::arm64) return "early_pgtable_alloc";
-    if (origin.arch == Arch::riscv64) return "create_pgd_mapping";
+    if (occasion.arch == Arch::arm64) return "early_pgtable_alloc";
+    if (occasion.arch == Arch::riscv64) return "create_pgd_mapping";
     return "early_alloc";
   }
-  if (bucket.owner == "EFI memory map" && origin.arch != Arch::x86_64) return {};
-  if (bucket.owner == "resources" && origin.arch == Arch::riscv64) return "init_resources";
+  if (bucket.owner == "EFI memory map" && occasion.arch != Arch::x86_64) return {};
+  if (bucket.owner == "resources" && occasion.arch == Arch::riscv64) return "init_resources";
   return bucket.function;
 }
 
@@ -60,31 +60,31 @@ std::string_view function_of(Action action) {
 }
 
 // What the ledger calls the owner that an event names.
-std::string name_of(const early::Event& event, const Origin& origin) {
+std::string name_of(const early::Event& event, const Occasion& occasion) {
   const std::string owner{text_of(event.owner)};
   if (event.action == Action::grow) return "memblock tables";
   if (owner.empty()) return "unnamed";
-  if (origin.step == "acpi_boot_table_init") return "ACPI table " + owner;
-  if (origin.step == "efi_config_parse_tables") return "EFI table " + owner;
+  if (occasion.step == "acpi_boot_table_init") return "ACPI table " + owner;
+  if (occasion.step == "efi_config_parse_tables") return "EFI table " + owner;
   if (owner == "efi memory map") return "EFI memory map";
   return owner;
 }
 
 // What made the kernel give up memory that it could have had; empty: nobody asked for it.
-std::string wish_behind(std::string_view function, const Origin& origin) {
-  if (function == "memblock_cap_memory_range" && origin.step == "early_init_dt_scan_nodes")
+std::string wish_behind(std::string_view function, const Occasion& occasion) {
+  if (function == "memblock_cap_memory_range" && occasion.step == "early_init_dt_scan_nodes")
     return "linux,usable-memory-range";
   if (function == "memblock_cap_memory_range" || function == "memblock_enforce_memory_limit" ||
       function == "early_mem")
-    return options_in(origin.command_line, {"mem"});
+    return options_in(occasion.command_line, {"mem"});
   return {};
 }
 
 // `owner` of a removal is the function that removes.
-Claim removal(const early::Event& event, const Origin& origin) {
+Claim removal(const early::Event& event, const Occasion& occasion) {
   const std::string_view by = text_of(event.owner);
-  const std::string wish = wish_behind(by, origin);
-  const std::string rule = in_step(by.empty() ? function_of(event.action) : by, origin.step);
+  const std::string wish = wish_behind(by, occasion);
+  const std::string rule = in_step(by.empty() ? function_of(event.action) : by, occasion.step);
   return {listed(Ledger::kRemoved, wish), listed(rule, wish)};
 }
 
@@ -123,18 +123,18 @@ const Bucket* bucket_of(std::string_view owner) {
   return nullptr;
 }
 
-Claim claim_of(const early::Event& event, const Origin& origin) {
-  if (event.action == Action::remove) return removal(event, origin);
+Claim claim_of(const early::Event& event, const Occasion& occasion) {
+  if (event.action == Action::remove) return removal(event, occasion);
   if (event.action == Action::mark)
-    return {std::string{Ledger::kNoMap}, in_step(function_of(event.action), origin.step)};
-  const std::string owner = name_of(event, origin);
-  if (origin.step.empty()) return {owner, "Quarry's own tables"};
+    return {std::string{Ledger::kNoMap}, in_step(function_of(event.action), occasion.step)};
+  const std::string owner = name_of(event, occasion);
+  if (occasion.step.empty()) return {owner, "Quarry's own tables"};
   const Bucket* const bucket = bucket_of(owner);
-  std::string_view function = bucket != nullptr ? function_of(*bucket, origin) : std::string_view{};
+  std::string_view function = bucket != nullptr ? function_of(*bucket, occasion) : std::string_view{};
   if (function.empty()) function = function_of(event.action);
   const std::string options =
-      bucket != nullptr && !bucket->option.empty() ? options_in(origin.command_line, {bucket->option}) : "";
-  return {owner, listed(in_step(function, origin.step), options)};
+      bucket != nullptr && !bucket->option.empty() ? options_in(occasion.command_line, {bucket->option}) : "";
+  return {owner, listed(in_step(function, occasion.step), options)};
 }
 
 }  // namespace quarry::lnx

@@ -30,7 +30,7 @@ std::span<const Bucket> buckets();
 const Bucket* bucket_of(std::string_view owner);
 
 // When an event was, and what the machine was told.
-struct Origin {
+struct Occasion {
   boot::Arch arch = boot::Arch::x86_64;
   std::string_view step;  // of the flow; empty: after it
   std::string_view command_line;
@@ -39,7 +39,7 @@ struct Origin {
 // The name and the rule of what an event takes, removes or hides.
 //
 // Law       neither is empty.
-Claim claim_of(const early::Event& event, const Origin& origin);
+Claim claim_of(const early::Event& event, const Occasion& occasion);
 
 // Those options of the command line, in its order: "mem=512M, memmap=4K$1G"; empty where it has none of them.
 std::string options_in(std::string_view command_line, std::initializer_list<std::string_view> names);

@@ -15,14 +15,14 @@ using early::Action;
 using early::Event;
 
 TEST(LedgerRules, a_rule_is_the_function_the_step_and_the_option) {
-  const Origin crash{boot::Arch::x86_64, "reserve_crashkernel", "quiet crashkernel=256M root=/dev/sda"};
+  const Occasion crash{boot::Arch::x86_64, "reserve_crashkernel", "quiet crashkernel=256M root=/dev/sda"};
   const Claim reserved = claim_of({.action = Action::alloc, .owner = "crashkernel"}, crash);
   EXPECT_EQ(reserved.owner, "crashkernel");
   EXPECT_EQ(reserved.rule, "memblock_phys_alloc_range in reserve_crashkernel, crashkernel=256M");
-  const Origin hashes{boot::Arch::x86_64, "vfs_caches_init_early", ""};
+  const Occasion hashes{boot::Arch::x86_64, "vfs_caches_init_early", ""};
   EXPECT_EQ(claim_of({.action = Action::alloc, .owner = "dentry hash table"}, hashes).rule,
             "alloc_large_system_hash in vfs_caches_init_early");
-  const Origin brk{boot::Arch::x86_64, "reserve_brk", ""};
+  const Occasion brk{boot::Arch::x86_64, "reserve_brk", ""};
   EXPECT_EQ(claim_of({.action = Action::reserve, .owner = "kernel brk"}, brk).rule, "reserve_brk");
 }
 
@@ -36,15 +36,15 @@ TEST(LedgerRules, the_function_depends_on_step_and_architecture) {
 }
 
 TEST(LedgerRules, what_nobody_knows_has_memblocks_own_function) {
-  const Origin origin{boot::Arch::arm64, "early_init_fdt_scan_reserved_mem", ""};
-  EXPECT_EQ(claim_of({.action = Action::reserve, .owner = "pool@9000"}, origin).rule,
+  const Occasion occasion{boot::Arch::arm64, "early_init_fdt_scan_reserved_mem", ""};
+  EXPECT_EQ(claim_of({.action = Action::reserve, .owner = "pool@9000"}, occasion).rule,
             "memblock_reserve in early_init_fdt_scan_reserved_mem");
-  EXPECT_EQ(claim_of({.action = Action::reserve}, origin).owner, "unnamed");
-  EXPECT_EQ(claim_of({.action = Action::grow, .owner = "reserved"}, origin).owner, "memblock tables");
-  const Claim hidden = claim_of({.action = Action::mark, .flags = early::Flags::nomap}, origin);
+  EXPECT_EQ(claim_of({.action = Action::reserve}, occasion).owner, "unnamed");
+  EXPECT_EQ(claim_of({.action = Action::grow, .owner = "reserved"}, occasion).owner, "memblock tables");
+  const Claim hidden = claim_of({.action = Action::mark, .flags = early::Flags::nomap}, occasion);
   EXPECT_EQ(hidden.owner, "no-map");
   EXPECT_EQ(hidden.rule, "memblock_mark_nomap in early_init_fdt_scan_reserved_mem");
-  const Origin tables{boot::Arch::x86_64, "acpi_boot_table_init", ""};
+  const Occasion tables{boot::Arch::x86_64, "acpi_boot_table_init", ""};
   EXPECT_EQ(claim_of({.action = Action::reserve, .owner = "DSDT"}, tables).owner, "ACPI table DSDT");
 }
 

@@ -57,8 +57,8 @@ class Writer {
   std::string text() const;
 
  private:
-  const Origin& origin(std::string_view key) const;
-  bool is_assumed(std::string_view key) const { return origin(key).kind == Origin::Kind::assumed; }
+  const ValueOrigin& origin(std::string_view key) const;
+  bool is_assumed(std::string_view key) const { return origin(key).kind == ValueOrigin::Kind::assumed; }
   // Where a value is from, in a comment.
   std::string from(std::string_view key) const {
     return (is_assumed(key) ? "assumed: " : "") + origin(key).words;
@@ -81,7 +81,7 @@ class Writer {
   StructSizes sizes_;
 };
 
-const Origin& Writer::origin(std::string_view key) const {
+const ValueOrigin& Writer::origin(std::string_view key) const {
   const auto found = kernel_.origins.find(key);
   check(found != kernel_.origins.end(), "each value of a profile has an origin");
   return found->second;
