@@ -3,6 +3,8 @@
 // kernel/ARCH/ implements it; kernel/ARCH/arch_inline.hpp, found by the include path, has what must be in line:
 //
 //     inline constexpr std::uint64_t kDirectMap;    physical address 0 is seen here, before and after use_tables()
+//     inline constexpr std::uint64_t kVmalloc;      kVmallocBytes of addresses from here on are vmalloc's; no RAM is
+//     inline constexpr std::uint64_t kVmallocBytes; seen at kVmalloc or above
 //     inline constexpr TextView kName;              "x86_64" "aarch64"
 //     using TableFormat = ...;                      of quarry/vm: the tree that has kDirectMap and all of mappings()
 //     using IrqState = ...;                         interrupts as they were

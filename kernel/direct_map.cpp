@@ -1,6 +1,7 @@
 #include "kernel/direct_map.hpp"
 
 #include "kernel/cores.hpp"
+#include "quarry/base/atomic.hpp"
 #include "quarry/early/memblock.hpp"
 
 namespace kernel {
@@ -14,6 +15,7 @@ namespace {
 
 constexpr quarry::PageSize kPage{Platform::kPageShift};
 constinit Pfn ram_end{};
+constinit quarry::Atomic<std::uint64_t> flushes_begun{}, flushes_done{}, flushes_on_cores{};
 
 quarry::vm::Access access_for(arch::MapAs as) noexcept {
   using quarry::vm::MemoryType;
@@ -30,16 +32,22 @@ void forget_on_all_cores(VirtRange range) noexcept {
   const auto forget = [](void* self, unsigned) noexcept {
     const VirtRange& gone = *static_cast<const VirtRange*>(self);
     arch::forget(gone.begin().raw, gone.end().raw);
+    flushes_on_cores.fetch_add_relaxed(1);
   };
+  flushes_begun.fetch_add_relaxed(1);
   forget(&range, arch::this_core());
-  if (arch::kForgetsEverywhere) return;
-  for (unsigned core = 0; core < running_cores(); ++core)
+  for (unsigned core = 0; core < running_cores() && !arch::kForgetsEverywhere; ++core)
     if (core != arch::this_core()) Platform{}.run_on(core, forget, &range);
+  flushes_done.fetch_add_relaxed(1);
 }
 
 }  // namespace
 
 Pfn end_of_ram() noexcept { return ram_end; }
+
+Flushes flushes() noexcept {
+  return {flushes_begun.load_acquire(), flushes_done.load_acquire(), flushes_on_cores.load_acquire()};
+}
 
 DirectMap::DirectMap(PhysRange boot_mapped) noexcept : boot_mapped_{boot_mapped} {
   ram_end = kPage.pfn_down(boot_mapped.end());
@@ -83,10 +91,22 @@ Result<Done> DirectMap::build(quarry::boot::State& state) noexcept {
   table_.emplace(std::move(made).value());
   if (auto mapped = map_ram(state); !mapped) return mapped;
   if (auto mapped = map_the_rest(); !mapped) return mapped;
+  if (!early_.empty()) {
+    const auto shown = table_->map(early_at_, early_, access_for(arch::MapAs::constants));
+    if (!shown) return shown;
+  }
   arch::use_tables(table_->root());
   ram_end = kPage.pfn_down(state.memblock.end_of_dram());
   state_ = nullptr;
   return Done{};
+}
+
+void DirectMap::give_page(System& system, Pfn page) noexcept {
+  const auto* const descriptor = system.allocator().descriptor(page);
+  const bool was_memblocks = descriptor != nullptr && descriptor->state() == quarry::page::State::nothing;
+  const auto taken = was_memblocks ? system.allocator().release({page, page + quarry::PageCount{1}})
+                                   : system.frames().free_pages(page, quarry::Order{0});
+  quarry::check(bool{taken}, "a page table that nobody takes back");
 }
 
 void DirectMap::take_pages_from(System& system) noexcept {
@@ -94,11 +114,7 @@ void DirectMap::take_pages_from(System& system) noexcept {
                      [](void* self) noexcept -> Result<Pfn> {
                        return static_cast<System*>(self)->frames().alloc_pages(quarry::Order{0}, {});
                      },
-                     [](void* self, Pfn page) noexcept {
-                       const auto taken =
-                           static_cast<System*>(self)->frames().free_pages(page, quarry::Order{0});
-                       quarry::check(bool{taken}, "a page table that was not the page allocator's");
-                     }});
+                     [](void* self, Pfn page) noexcept { give_page(*static_cast<System*>(self), page); }});
   table_->set_walkers({nullptr, [](void*, VirtRange) noexcept { arch::publish_tables(); },
                        [](void*, VirtRange range) noexcept { forget_on_all_cores(range); },
                        [](void*) noexcept { forget_on_all_cores({VirtAddr{0}, VirtAddr{UINT64_MAX}}); }});
@@ -111,6 +127,7 @@ Result<Done> DirectMap::map_ram(quarry::boot::State& state) noexcept {
     const PfnRange frames = PfnRange::inside(region.range(), kPage);
     if (frames.empty()) continue;
     const PhysRange range{kPage.address_of(frames.begin()), kPage.address_of(frames.end())};
+    if (range.end().raw > arch::kVmalloc - arch::kDirectMap) return Error::out_of_range;
     const quarry::vm::VirtAddr at{arch::kDirectMap + range.begin().raw};
     if (auto mapped = table_->map(at, range, access_for(arch::MapAs::data)); !mapped) return mapped;
   }

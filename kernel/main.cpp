@@ -12,6 +12,7 @@
 #include "kernel/shell.hpp"
 #include "kernel/stress.hpp"
 #include "kernel/unit_tests.hpp"
+#include "kernel/vmalloc_stress.hpp"
 #include "quarry/boot/command_line.hpp"
 #include "quarry/memory/exercise.hpp"
 #include "quarry/memory/metadata.hpp"
@@ -69,14 +70,34 @@ void stress_all(System& system, std::uint64_t rounds, Verdict& verdict) noexcept
   verdict.is_good = verdict.is_good && result.complaint.empty();
 }
 
+void stress_addresses(DirectMap& direct_map, Vmalloc& vmalloc, System& system, Verdict& verdict) noexcept {
+  const VmallocResult result = stress_vmalloc(direct_map, vmalloc, system, running_cores());
+  quarry::TextSink out = console();
+  out.put("vmalloc on ").dec(running_cores()).put(" cores: ").dec(result.operations).put(" operations, ");
+  out.dec(result.passed_on).put(" areas freed by others, ").dec(result.refusals).put(" refusals, ");
+  out.dec(result.flushes).put(" flushes, ");
+  out.put(result.complaint.empty() ? TextView{"ok"} : result.complaint).put('\n');
+  verdict.operations += result.operations;
+  verdict.is_good = verdict.is_good && result.complaint.empty();
+}
+
+// A page of constants, shown by the tables from the beginning, until a test ends that.
+constexpr quarry::vm::VirtAddr kShownEarly{arch::kVmalloc + arch::kVmallocBytes};
+quarry::PhysRange shown_early(const quarry::boot::Machine& machine) noexcept {
+  return quarry::PhysRange::sized(machine.kernel.rodata.begin(),
+                                  quarry::Bytes{std::uint64_t{1} << Platform::kPageShift});
+}
+
 void test_everything(const memory::EarlySystem& early, DirectMap& direct_map, System& system,
-                     std::uint64_t rounds, Verdict& verdict) noexcept {
+                     Vmalloc& vmalloc, std::uint64_t rounds, Verdict& verdict) noexcept {
+  exercise(end_early_mapping(direct_map, system, kShownEarly, shown_early(early.machine())), verdict);
   exercise(memory::exercise_pages(system), verdict);
   exercise(memory::exercise_kmalloc(system), verdict);
   exercise(memory::exercise_cache(system), verdict);
   exercise(exercise_calls(), verdict);
   exercise(exercise_tables(direct_map, system), verdict);
   stress_all(system, rounds, verdict);
+  stress_addresses(direct_map, vmalloc, system, verdict);
   const FaultRun faults = provoke_faults(system, early.machine());
   verdict.faults = faults.caught;
   verdict.is_good = verdict.is_good && faults.missed == 0;
@@ -104,6 +125,20 @@ quarry::Bytes boot_storage_size(const FirmwareCounts& counts) noexcept {
                        pair * counts.nodes * counts.nodes + core * counts.cores};
 }
 
+namespace {
+
+// The last word of a kind on the command line; none: "".
+TextView value_of(TextView words, TextView name) noexcept {
+  const auto option = quarry::boot::CommandLine{words}.last(name);
+  return option ? option->value : TextView{};
+}
+bool has_word(TextView words, TextView name) noexcept {
+  const auto option = quarry::boot::CommandLine{words}.last(name);
+  return option && !option->has_value;
+}
+
+}  // namespace
+
 void main(const BootInfo& info) noexcept {
   say_hello(info.machine);
   quarry::Arena arena{info.storage};
@@ -111,6 +146,8 @@ void main(const BootInfo& info) noexcept {
   memory::EarlyConfig config;
   config.direct_map = DirectMap::early();
   config.hooks = direct_map.hooks();
+  if (has_word(info.machine.command_line, "test"))
+    direct_map.show_early(kShownEarly, shown_early(info.machine));
   const auto made = memory::EarlySystem::make(info.machine, arena, config);
   if (!made) refuse(nullptr, memory::Stage::early);
   memory::EarlySystem& early = *made.value();
@@ -128,28 +165,25 @@ void main(const BootInfo& info) noexcept {
   console().put("smp: ").dec(running_cores()).put(" of ").dec(arch::core_count()).put(" cores run\n");
   print_files(early, system);
 
-  const quarry::boot::CommandLine options{info.machine.command_line};
-  const auto value_of = [&options](TextView name) noexcept {
-    const auto option = options.last(name);
-    return option ? option->value : TextView{};
-  };
-  const auto has_word = [&options](TextView name) noexcept {
-    const auto option = options.last(name);
-    return option && !option->has_value;
-  };
-  crash(value_of("crash"));
+  direct_map.take_pages_from(system);
+  const auto addresses = vmalloc_config(early, system);
+  if (!addresses) refuse(&early, reached);
+  Vmalloc vmalloc{*direct_map.table(), direct_map.lock(), system.frames(), addresses.value()};
+
+  const TextView words = info.machine.command_line;
+  crash(value_of(words, "crash"));
   Verdict verdict;
   verdict.is_good = started && started.value() == arch::core_count();
-  if (has_word("bench") || !value_of("bench").empty())
-    arch::power_off(run_loops(system, value_of("bench")) ? 0 : 1);
-  if (has_word("test")) {
+  if (has_word(words, "bench") || !value_of(words, "bench").empty())
+    arch::power_off(run_loops(system, value_of(words, "bench")) ? 0 : 1);
+  if (has_word(words, "test")) {
     constexpr std::uint64_t some_rounds = 2;
-    const auto rounds = quarry::parse_size(value_of("rounds"));
-    test_everything(early, direct_map, system,
+    const auto rounds = quarry::parse_size(value_of(words, "rounds"));
+    test_everything(early, direct_map, system, vmalloc,
                     rounds && rounds.value().length != 0 ? rounds.value().value : some_rounds, verdict);
     end(verdict);
   }
-  if (!has_word("off")) verdict.is_good = run_shell(early, system) && verdict.is_good;
+  if (!has_word(words, "off")) verdict.is_good = run_shell(early, system) && verdict.is_good;
   arch::power_off(verdict.is_good ? 0 : 1);
 }
 

@@ -137,7 +137,6 @@ class Remapper {
 quarry::memory::Exercise exercise_tables(DirectMap& map, System& system) noexcept {
   quarry::memory::Exercise done{.what = "page tables, changed and read by all cores"};
   if (map.table() == nullptr) return {done.what, 0, "there are none"};
-  map.take_pages_from(system);
   done.complaint = Remapper{*map.table(), system}.run(done);
   return done;
 }

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "quarry/base/atomic.hpp"
 #include "quarry/base/text.hpp"
 
 namespace kernel {
@@ -18,6 +19,25 @@ struct Stamp {
   Kind kind = Kind::pages;
   std::uint64_t measure = 0;  // bytes that were asked for, or the order
   Stamp* next = nullptr;      // on its way to another core; no part of what is checked
+};
+
+// Whoever has blocks for a core puts them here; the core takes all of them at once.
+class Inbox {
+ public:
+  void put(Stamp* block) noexcept {
+    Stamp* first = first_.load_relaxed();
+    do block->next = first;
+    while (!first_.exchange_if(first, block));
+  }
+  Stamp* take_all() noexcept {
+    Stamp* first = first_.load_acquire();
+    while (first != nullptr && !first_.exchange_if(first, nullptr)) {
+    }
+    return first;
+  }
+
+ private:
+  quarry::Atomic<Stamp*> first_{};
 };
 
 // Writes a stamp and what follows from it: all words of a page's worth, of larger blocks the first and last line of

@@ -1,5 +1,6 @@
 #include "kernel/stress.hpp"
 
+#include "kernel/at_rest.hpp"
 #include "kernel/cores.hpp"
 #include "kernel/stamp.hpp"
 
@@ -11,25 +12,6 @@ namespace {
 
 constexpr unsigned kHeld = 64, kSteps = 8'000, kHighestOrder = 9, kStepsARange = 400;
 constexpr std::uint64_t kLargestObject = 16'384;
-
-// Whoever has blocks for a core puts them here; the core takes all of them at once.
-class Inbox {
- public:
-  void put(Stamp* block) noexcept {
-    Stamp* first = first_.load_relaxed();
-    do block->next = first;
-    while (!first_.exchange_if(first, block));
-  }
-  Stamp* take_all() noexcept {
-    Stamp* first = first_.load_acquire();
-    while (first != nullptr && !first_.exchange_if(first, nullptr)) {
-    }
-    return first;
-  }
-
- private:
-  quarry::Atomic<Stamp*> first_{};
-};
 
 // One core's part.
 struct alignas(64) Worker {
@@ -194,25 +176,6 @@ template <void (Stress::*phase)(unsigned) noexcept>
 void on_all(Stress& all, unsigned cores) noexcept {
   run_on_cores(
       cores, [](void* self, unsigned core) noexcept { (static_cast<Stress*>(self)->*phase)(core); }, &all);
-}
-
-// Free pages and those of slabs: what an exercise must leave as it found it.
-std::uint64_t pages_at_rest(System& system) noexcept {
-  std::uint64_t pages = 0;
-  system.allocator().drain_all();
-  system.slabs().give_back();
-  system.allocator().drain_all();
-  for (const auto& node : system.frames().nodes())
-    for (std::uint32_t i = 0; i < quarry::zones::kZoneTypes; ++i)
-      pages += system.allocator().free_pages_of(node.first_zone + i).raw;
-  return pages;
-}
-
-TextView complaint_at_rest(System& system, std::uint64_t pages_before) noexcept {
-  const std::uint64_t pages = pages_at_rest(system);
-  if (const auto finding = system.allocator().audit(); finding) return quarry::buddy::name_of(finding.broken);
-  if (const auto audit = system.slabs().audit(); !audit.holds()) return quarry::slab::name_of(audit.broken);
-  return pages == pages_before ? TextView{} : "pages were lost";
 }
 
 StressResult sum_of(std::span<const Worker> workers) noexcept {

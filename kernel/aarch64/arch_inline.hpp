@@ -11,6 +11,9 @@ namespace kernel::arch {
 inline constexpr quarry::TextView kName{"aarch64"};
 // The upper half of the address space begins here. The image is linked in the middle of it; below is the direct map.
 inline constexpr std::uint64_t kDirectMap = 0xffff'0000'0000'0000;
+// Behind the image.
+inline constexpr std::uint64_t kVmalloc = 0xffff'a000'0000'0000;
+inline constexpr std::uint64_t kVmallocBytes = std::uint64_t{8} << 40;
 
 using TableFormat = quarry::vm::Arm64<48, quarry::vm::Half::upper>;
 

@@ -9,8 +9,10 @@
 namespace kernel::arch {
 
 inline constexpr quarry::TextView kName{"x86_64"};
-// The upper half begins here: all of it below the image, up to the middle, is the direct map.
+// The upper half begins here: 112 TiB of direct map, and behind it vmalloc's addresses. The image is in the lower half.
 inline constexpr std::uint64_t kDirectMap = 0xffff'8000'0000'0000;
+inline constexpr std::uint64_t kVmalloc = 0xffff'f000'0000'0000;
+inline constexpr std::uint64_t kVmallocBytes = std::uint64_t{8} << 40;
 
 using TableFormat = quarry::vm::X86<4>;
 

@@ -121,7 +121,7 @@ class Vmalloc {
   //
   // Errors    not_found: there is none.
   // Cost      O(log n + blocks).
-  Result<AreaInfo> next(VirtAddr from, std::span<PageCount> on_nodes) noexcept;
+  Result<AreaInfo> next(VirtAddr from, std::span<PageCount> on_nodes) noexcept QUARRY_EXCLUDES(table_lock_);
 
   VmallocStats stats() const noexcept;
   ArenaFinding audit() const noexcept { return arena_.audit(); }

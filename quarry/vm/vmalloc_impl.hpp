@@ -18,9 +18,12 @@ Vmalloc<Tree, P, TableLock>::Vmalloc(Tree& tree, TableLock& table_lock, P& frame
 template <class Tree, FrameSource P, Lock TableLock>
 template <class Attempt>
 Result<VirtAddr> Vmalloc<Tree, P, TableLock>::try_twice(Attempt&& attempt) noexcept {
+  const std::size_t flushes = flushes_.load_acquire();
   const Result<VirtAddr> first = attempt();
   if (first || (first.error() != Error::no_memory && first.error() != Error::no_room)) return first;
-  return purge() == 0 ? first : attempt();
+  purge();
+  // What was missing may have been in the hands of another who purged meanwhile.
+  return flushes_.load_acquire() == flushes ? first : attempt();
 }
 
 template <class Tree, FrameSource P, Lock TableLock>
@@ -199,6 +202,8 @@ Result<Done> Vmalloc<Tree, P, TableLock>::retire(VirtAddr at, AreaKind kind) noe
 template <class Tree, FrameSource P, Lock TableLock>
 Result<AreaInfo> Vmalloc<Tree, P, TableLock>::next(VirtAddr from, std::span<PageCount> on_nodes) noexcept {
   for (PageCount& pages : on_nodes) pages = PageCount{0};
+  // Whoever purges waits meanwhile: an area that is looked at would stay mapped behind its back.
+  const Hold<TableLock> table{table_lock_};
   AreaInfo info;
   Area* const area = arena_.pin_next(from, info);
   if (area == nullptr) return Error::not_found;

@@ -70,7 +70,10 @@ template <class Tree, FrameSource P, Lock TableLock>
 std::uint64_t Vmalloc<Tree, P, TableLock>::purge() noexcept {
   // Whoever finds no room while another purges waits for it here.
   const Hold<TableLock> table{table_lock_};
-  return arena_.purge([this](Area& first) noexcept { forget(first); });
+  const std::uint64_t gone = arena_.purge([this](Area& first) noexcept { forget(first); });
+  // Counted once frames and addresses are there for others.
+  if (gone != 0) flushes_.fetch_add_relaxed(1);
+  return gone;
 }
 
 // Called back by purge(), which holds the lock.
@@ -82,7 +85,6 @@ void Vmalloc<Tree, P, TableLock>::forget(Area& first) noexcept {
     check(bool{done}, "an area was unmapped behind its back");
   }
   tree_.finish_unmap(ended);
-  flushes_.fetch_add_relaxed(1);
   for (Area* area = &first; area != nullptr; area = area->next) release_frames(*area);
 }
 
