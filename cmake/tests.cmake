@@ -51,6 +51,12 @@ target_link_libraries(slab_schedules PRIVATE quarry_hosted_options quarry_lib)
 add_executable(kmap_schedules EXCLUDE_FROM_ALL tests/kmap_schedules.cpp host/panic.cpp)
 target_link_libraries(kmap_schedules PRIVATE quarry_hosted_options quarry_lib)
 
+# vmalloc, the same, and used by threads.
+add_executable(vmalloc_threads EXCLUDE_FROM_ALL tests/vmalloc_threads.cpp host/panic.cpp)
+target_link_libraries(vmalloc_threads PRIVATE quarry_hosted_options quarry_host quarry_lib)
+add_executable(vmalloc_schedules EXCLUDE_FROM_ALL tests/vmalloc_schedules.cpp host/panic.cpp)
+target_link_libraries(vmalloc_schedules PRIVATE quarry_hosted_options quarry_lib)
+
 # The recorded Linux boots, unpacked where tests and scripts find them: those that were chosen, and random ones.
 set(corpus "${PROJECT_BINARY_DIR}/corpus")
 set(random_cases "${PROJECT_BINARY_DIR}/random-cases")

@@ -169,7 +169,8 @@ def all_steps():
     ]
     builds = [
         Step("build-release", "the tool, g++ -O2", build("release", "quarry", "corpus", "early_proof", "pages_proof", "pages_threads", "pages_schedules", "slab_threads",
-                               "slab_schedules", "kmap_schedules", "fdt_against_libfdt", "must_fail", "examples"), cores=WHOLE),
+                               "slab_schedules", "kmap_schedules", "vmalloc_threads", "vmalloc_schedules", "fdt_against_libfdt", "must_fail", "examples"),
+             cores=WHOLE),
         Step("build-asan", "tests and fuzzers, clang++ with ASan and UBSan", build("asan", "model_tests", "unit_tests", "fuzzers"),
              cores=WHOLE),
     ]
@@ -194,6 +195,10 @@ def all_steps():
              command("build/release/kmap_schedules", "2"), ("build-release",), counts=True),
         Step("slab-threads", "caches and kmalloc used by eight threads on two nodes, stamped and checked",
              command("build/release/slab_threads", "2", "8"), ("build-release",), counts=True),
+        Step("vmalloc-schedules", "vmalloc: all schedules of two and three cores, three and two preemptions each",
+             command("build/release/vmalloc_schedules", "3"), ("build-release",), counts=True),
+        Step("vmalloc-threads", "vmalloc used by eight threads that remember translations, stamped and checked",
+             command("build/release/vmalloc_threads", "2", "8"), ("build-release",), counts=True),
         Step("examples", "the examples do what they say", command("build/release/examples"), ("build-release",), counts=True),
         Step("harness", "the harness sees what is wrong", harness, ("build-release",)),
     ]
@@ -224,7 +229,7 @@ def all_steps():
         Step("build-model", "unit and model tests, g++", build("dev", "unit_tests", "model_tests"), cores=WHOLE),
         Step("unit-dev", "unit tests, g++", unit("dev"), ("build-model",), counts=True),
         Step("tidy", "clang-tidy 14 over all but tests", lint("tidy"), cores=WHOLE, tools=("clang-tidy",)),
-        Step("build-tsan", "tests, clang++ with TSan", build("tsan", "unit_tests", "model_tests", "pages_threads", "slab_threads"), cores=WHOLE),
+        Step("build-tsan", "tests, clang++ with TSan", build("tsan", "unit_tests", "model_tests", "pages_threads", "slab_threads", "vmalloc_threads"), cores=WHOLE),
         Step("build-asan-tool", "the tool, clang++ with ASan and UBSan", build("asan", "quarry", "fdt_against_libfdt"), cores=WHOLE),
         Step("build-fuzz", "fuzzers, -O2", build("fuzz", "fuzzers"), cores=WHOLE),
         Step("build-freestanding", "the preset for bare machines", build("freestanding", "all"), cores=WHOLE),
@@ -237,6 +242,10 @@ def all_steps():
              command("build/release/slab_schedules", "3"), ("build-release",), counts=True),
         Step("slab-tsan", "caches and kmalloc used by eight threads for two minutes, TSan",
              lambda job: job.run(*fixed_addresses(), "build/tsan/slab_threads", "60", "8") and None, ("build-tsan",), counts=True),
+        Step("vmalloc-schedules-deep", "vmalloc: all schedules of two and three cores, four and three preemptions each",
+             command("build/release/vmalloc_schedules", "4"), ("build-release",), counts=True),
+        Step("vmalloc-tsan", "vmalloc used by eight threads for two minutes, TSan",
+             lambda job: job.run(*fixed_addresses(), "build/tsan/vmalloc_threads", "60", "8") and None, ("build-tsan",), counts=True),
         Step("soak", "model tests, twenty times as many cases",
              model("dev", {"RC_PARAMS": "max_success=2000", "QUARRY_SOAK": "1"}, 3600), ("build-model",), counts=True),
     ]
