@@ -128,11 +128,16 @@ void AddressArena<Cores>::end(Area& area) noexcept {
 template <port::Cores Cores>
 template <class Forget>
 std::uint64_t AddressArena<Cores>::purge(Forget&& forget) noexcept {
+  // The last given back goes first: most often it lies highest, and what goes at the upper end leaves the tree as it is.
   Area* first = nullptr;
+  Area** link = &first;
   for (Area *area = detach_backlog(), *next = nullptr; area != nullptr; area = next) {
     next = area->next;
-    if (may_go(*area)) area->next = std::exchange(first, area);
+    if (!may_go(*area)) continue;
+    *link = area;
+    link = &area->next;
   }
+  *link = nullptr;
   if (first == nullptr) return 0;
   std::forward<Forget>(forget)(*first);
   std::uint64_t gone = 0;

@@ -45,9 +45,11 @@ Fit AreaTree::lowest_fit(std::uint64_t size, std::uint64_t alignment, std::uint6
   unsigned room_class = 0;
   while (room_class + 1 < kRoomClasses && kRoomAlignments[room_class + 1] <= alignment) ++room_class;
   const Wanted wanted{size, alignment, low, room_class};
+  AreaNode* const last = const_cast<AreaNode*>(&last_);
+  if (!wanted.may_be_below(root_)) return wanted.in_front_of(last);
   for (AreaNode* node = lowest_from(low); node != nullptr; node = after(node, wanted))
     if (const Fit fit = wanted.in_front_of(node)) return fit;
-  return {};
+  return wanted.in_front_of(last);
 }
 
 AreaNode* AreaTree::find(std::uint64_t at) const noexcept {
@@ -93,7 +95,8 @@ void AreaTree::insert(AreaNode& node, Fit fit, std::uint64_t size) noexcept {
     node.parent = before;
     before->right = &node;
   }
-  refresh_up(&node);
+  node.height = 0;  // until now there was nothing
+  refresh_up(&node, behind);
 }
 
 void AreaTree::remove(AreaNode& node) noexcept {
@@ -101,7 +104,7 @@ void AreaTree::remove(AreaNode& node) noexcept {
   AreaNode* const next = behind(&node);
   check(next != nullptr, "an area behind the end of its arena");
   next->gap = next->begin - node.gap_begin();
-  refresh_up(take_out(node));
+  refresh_up(take_out(node), *next);
   node.parent = node.left = node.right = nullptr;
 }
 
@@ -115,7 +118,7 @@ AreaNode* AreaTree::take_out(AreaNode& node) noexcept {
   AreaNode* const next = behind(&node);  // has nothing on its left
   AreaNode* lowest = next;
   if (next != node.right) {
-    lowest = next->parent;
+    lowest = next->right != nullptr ? next->right : next->parent;
     replace(*next, next->right);
     next->right = node.right;
     next->right->parent = next;
@@ -126,9 +129,14 @@ AreaNode* AreaTree::take_out(AreaNode& node) noexcept {
   return lowest;
 }
 
+// What comes in a node's place says at first what that said, so that refresh() knows what has changed for those above.
 void AreaTree::replace(const AreaNode& node, AreaNode* by) noexcept {
   AreaNode* const parent = node.parent;
-  if (by != nullptr) by->parent = parent;
+  if (by != nullptr) {
+    by->parent = parent;
+    by->height = node.height;
+    for (unsigned i = 0; i < kRoomClasses; ++i) by->room[i] = node.room[i];
+  }
   if (parent == nullptr)
     root_ = by;
   else
@@ -142,10 +150,20 @@ std::uint64_t AreaTree::room_of(const AreaNode& node, unsigned room_class) noexc
   return room;
 }
 
-void AreaTree::refresh(AreaNode& node) noexcept {
-  for (unsigned i = 0; i < kRoomClasses; ++i) node.room[i] = room_of(node, i);
+// Returns   whether what those above it see has changed.
+bool AreaTree::refresh(AreaNode& node) noexcept {
   const unsigned left = height_of(node.left), right = height_of(node.right);
-  node.height = 1 + (left < right ? right : left);
+  const unsigned height = 1 + (left < right ? right : left);
+  bool is_changed = height != node.height;
+  node.height = height;
+  for (unsigned i = 0; i < kRoomClasses; ++i) {
+    std::uint64_t room = node.room_in_front(kRoomAlignments[i]);
+    if (node.left != nullptr && node.left->room[i] > room) room = node.left->room[i];
+    if (node.right != nullptr && node.right->room[i] > room) room = node.right->room[i];
+    is_changed = is_changed || room != node.room[i];
+    node.room[i] = room;
+  }
+  return is_changed;
 }
 
 //     node             up
@@ -165,10 +183,12 @@ AreaNode* AreaTree::rotate(AreaNode* node, AreaNode* AreaNode::* near, AreaNode*
   return up;
 }
 
-// Makes `node` and all above it right again.
-void AreaTree::refresh_up(AreaNode* node) noexcept {
-  for (; node != nullptr; node = node->parent) {
-    refresh(*node);
+// Makes `node` and all above it right again, `beyond` among them, whose gap is another; as far up as anything changes.
+void AreaTree::refresh_up(AreaNode* node, const AreaNode& beyond) noexcept {
+  for (bool is_beyond = &beyond == &last_; node != nullptr; node = node->parent) {
+    is_beyond = is_beyond || node == &beyond;
+    const AreaNode* const before = node;
+    const bool is_changed = refresh(*node);
     const unsigned left = height_of(node->left), right = height_of(node->right);
     if (left > right + 1) {
       if (height_of(node->left->left) < height_of(node->left->right))
@@ -179,6 +199,7 @@ void AreaTree::refresh_up(AreaNode* node) noexcept {
         rotate(node->right, &AreaNode::right, &AreaNode::left);
       node = rotate(node, &AreaNode::left, &AreaNode::right);
     }
+    if (is_beyond && !is_changed && node == before) return;
   }
 }
 

@@ -25,15 +25,16 @@ struct AreaNode {
   AreaNode* left = nullptr;
   AreaNode* right = nullptr;
   std::uint64_t begin = 0;
-  std::uint64_t end = 0;  // the guard behind it included
-  std::uint64_t gap = 0;  // free bytes in front of `begin`
-  std::uint64_t room[kRoomClasses] =
-      {};               // the longest gap at or below this node, from its first aligned byte on
-  unsigned height = 1;  // of a leaf 1
+  std::uint64_t end = 0;                  // the guard behind it included
+  std::uint64_t gap = 0;                  // free bytes in front of `begin`
+  std::uint64_t room[kRoomClasses] = {};  // the longest of room_in_front() at or below this node
+  unsigned height = 1;                    // of a leaf 1
 
   std::uint64_t gap_begin() const noexcept { return begin - gap; }
-  // Bytes of the gap in front from the first multiple of `alignment` on.
+  // Bytes of the gap in front from the first multiple of `alignment` on. None in front of the tree's own node: that gap,
+  // which most new areas come from, is asked for itself, and nobody above it has to know.
   std::uint64_t room_in_front(std::uint64_t alignment) const noexcept {
+    if (gap == 0 || begin == end) return 0;
     const auto first = align_up(gap_begin(), alignment);
     return first && first.value() < begin ? begin - first.value() : 0;
   }
@@ -90,8 +91,8 @@ class AreaTree {
   static AreaNode* leftmost(AreaNode* node, const Wanted& wanted) noexcept;
   static AreaNode* after(AreaNode* node, const Wanted& wanted) noexcept;
   static AreaNode* behind(AreaNode* node) noexcept;
-  void refresh_up(AreaNode* node) noexcept;
-  static void refresh(AreaNode& node) noexcept;
+  void refresh_up(AreaNode* node, const AreaNode& beyond) noexcept;
+  static bool refresh(AreaNode& node) noexcept;
   AreaNode* rotate(AreaNode* node, AreaNode* AreaNode::* near, AreaNode* AreaNode::* far) noexcept;
   void replace(const AreaNode& node, AreaNode* by) noexcept;
   AreaNode* take_out(AreaNode& node) noexcept;

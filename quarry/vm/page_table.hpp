@@ -64,6 +64,16 @@ class PageTable {
   // Cost      O(entries written + entries passed on the way).
   Result<Done> map(VirtAddr at, PhysRange to, Access access) noexcept;
 
+  // Mappings one behind the other, which find the table of the one before at hand.
+  class Row;
+
+  // The same, of a row: told by finish_map(), before which nobody relies on it.
+  //
+  // Errors    as map(). What the row has stays.
+  Result<Done> map(VirtAddr at, PhysRange to, Access access, Row& row) noexcept;
+  // Tells one range around all of it, if there is any.
+  void finish_map(Row& row) noexcept;
+
   // Ends what maps `range`, whole pages, all of which are mapped.
   //
   // Errors    bad_argument, out_of_range: as above. not_found: a part is not mapped. Those of `pages`, when a large
@@ -196,6 +206,7 @@ class PageTable {
   }
   bool is_as(Entry entry, unsigned level, const std::optional<Access>& access) const noexcept;
   static bool is_empty(const Entry* table, unsigned level) noexcept;
+  static bool is_empty_around(const Entry* table, const Part& part) noexcept;
   Result<Chain> take(std::uint64_t count) noexcept;
   PhysAddr pop(Chain& chain) noexcept;
   void push(Chain& chain, PhysAddr at) noexcept;
@@ -204,6 +215,9 @@ class PageTable {
 
   // page_table_map_impl.hpp
   Result<Done> build(Span span, const NewMapping& mapping) noexcept;
+  Result<Done> map_silently(VirtAddr at, PhysRange to, Access access) noexcept;
+  bool map_behind(VirtAddr at, PhysRange to, Access access, const Row& row) noexcept;
+  Entry* smallest_table_of(VirtAddr at) const noexcept;
   static bool fits(const Part& part, const NewMapping& mapping) noexcept;
   Result<std::uint64_t> plan_map(const Entry* table, unsigned level, Span span,
                                  const NewMapping& mapping) const noexcept;
@@ -239,6 +253,15 @@ class PageTable {
   Entry kept_bits_;
   PhysAddr root_;
   std::uint64_t tables_ = 0;  // law: the root and those below; 0: released, or moved from
+};
+
+template <TableFormat Format, class P>
+  requires port::DirectMap<P>
+class PageTable<Format, P>::Row {
+  friend PageTable;
+  VirtRange made_{};  // so far; empty: nothing
+  Entry* table_ =
+      nullptr;  // of smallest pages, that the last of them is in; null: there is none, or it is full
 };
 
 template <TableFormat Format, class P>

@@ -141,7 +141,8 @@ void PageTable<F, P>::change_below(Entry* entry, const Part& part, Change& chang
   const PhysAddr at = F::address_in(load(entry), part.level);
   Entry* const below = table(at);
   change_entries(below, part.level - 1, {part.begin, part.end}, change);
-  if (change.access || !(part.is_whole() || is_empty(below, part.level - 1))) return;
+  if (change.access) return;
+  if (!part.is_whole() && !is_empty_around(below, part)) return;
   store(entry, 0);
   push(change.emptied, at);
 }

@@ -66,6 +66,17 @@ bool PageTable<F, P>::is_empty(const Entry* table, unsigned level) noexcept {
   return true;
 }
 
+// The same of a table of which `part`, an entry's of the level above, has just gone: what is left stands most often next to it.
+template <TableFormat F, class P>
+  requires port::DirectMap<P>
+bool PageTable<F, P>::is_empty_around(const Entry* table, const Part& part) noexcept {
+  const unsigned level = part.level - 1;
+  const auto first = Tree::index(part.begin, level), last = Tree::index(part.end - 1, level);
+  if (first != 0 && load(table + (first - 1)) != 0) return false;
+  if (last + 1 < Tree::entries(level) && load(table + (last + 1)) != 0) return false;
+  return is_empty(table, level);
+}
+
 // --- Pages that are in no tree ---------------------------------------------------------------------------
 
 template <TableFormat F, class P>

@@ -8,13 +8,69 @@ namespace quarry::vm {
 template <TableFormat F, class P>
   requires port::DirectMap<P>
 Result<Done> PageTable<F, P>::map(VirtAddr at, PhysRange to, Access access) noexcept {
+  const Result<Done> done = map_silently(at, to, access);
+  if (done) walkers_.tell_made(VirtRange{at, at + to.size()});
+  return done;
+}
+
+template <TableFormat F, class P>
+  requires port::DirectMap<P>
+Result<Done> PageTable<F, P>::map(VirtAddr at, PhysRange to, Access access, Row& row) noexcept {
+  if (!map_behind(at, to, access, row)) {
+    if (const Result<Done> done = map_silently(at, to, access); !done) return done;
+    row.table_ = smallest_table_of(at + Bytes{to.size().raw - kPage.bytes().raw});
+  }
+  row.made_ = {row.made_.empty() ? at : row.made_.begin(), at + to.size()};
+  return Done{};
+}
+
+template <TableFormat F, class P>
+  requires port::DirectMap<P>
+void PageTable<F, P>::finish_map(Row& row) noexcept {
+  if (!row.made_.empty()) walkers_.tell_made(row.made_);
+  row = Row{};
+}
+
+// Right behind a row's last page, in the table of that one: no larger page begins there.
+//
+// Returns   whether that was so, and it is done.
+template <TableFormat F, class P>
+  requires port::DirectMap<P>
+bool PageTable<F, P>::map_behind(VirtAddr at, PhysRange to, Access access, const Row& row) noexcept {
+  const std::uint64_t page = kPage.bytes().raw;
+  const std::uint64_t slot = at.raw & (Tree::span(1) - 1), pages = to.size().raw >> kPage.shift();
+  if (row.table_ == nullptr || at != row.made_.end() || slot == 0) return false;
+  if (to.empty() || ((to.begin().raw | to.size().raw) & (page - 1)) != 0) return false;
+  if (to.size().raw > Tree::span(1) - slot || !reaches(to)) return false;
+  Entry* const first = row.table_ + (slot >> kPage.shift());
+  for (std::uint64_t i = 0; i < pages; ++i)
+    if (load(first + i) != 0) return false;
+  for (std::uint64_t i = 0; i < pages; ++i)
+    store(first + i, leaf(to.begin() + Bytes{i << kPage.shift()}, 0, access));
+  return true;
+}
+
+// Null where a larger page is mapped.
+template <TableFormat F, class P>
+  requires port::DirectMap<P>
+auto PageTable<F, P>::smallest_table_of(VirtAddr at) const noexcept -> Entry* {
+  Entry* entries = table(root_);
+  for (unsigned level = Tree::top(); level != 0; --level) {
+    const Entry entry = load(entries + Tree::index(at.raw, level));
+    if (!F::is_present(entry) || F::is_leaf(entry, level)) return nullptr;
+    entries = table(F::address_in(entry, level));
+  }
+  return entries;
+}
+
+template <TableFormat F, class P>
+  requires port::DirectMap<P>
+Result<Done> PageTable<F, P>::map_silently(VirtAddr at, PhysRange to, Access access) noexcept {
   if ((to.begin().raw & (kPage.bytes().raw - 1)) != 0) return Error::bad_argument;
   const auto span = span_of(at, to.size());
   if (!span) return span.error();
   if (!reaches(to)) return Error::out_of_range;
-  const Result<Done> made = build(span.value(), {to.begin(), span.value().begin, access, highest_leaf_});
-  if (made) walkers_.tell_made(VirtRange{at, at + to.size()});
-  return made;
+  return build(span.value(), {to.begin(), span.value().begin, access, highest_leaf_});
 }
 
 // Plans it, then does it.

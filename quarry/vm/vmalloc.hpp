@@ -152,6 +152,7 @@ class Vmalloc {
     VirtAddr begin_, end_;
     Access access_;
     PhysRange run_{};  // of frames that are not mapped yet
+    typename Tree::Row row_{};
   };
 
   // An address and an error in turn: a second attempt after a purge, if that may help.

@@ -19,7 +19,7 @@ Result<Done> Vmalloc<Tree, P, TableLock>::Mapper::add(PhysRange frames) noexcept
 template <class Tree, FrameSource P, Lock TableLock>
 Result<Done> Vmalloc<Tree, P, TableLock>::Mapper::map_run() noexcept {
   if (run_.empty()) return Done{};
-  const Result<Done> done = tree_.map(end_, run_, access_);
+  const Result<Done> done = tree_.map(end_, run_, access_, row_);
   if (done) end_ = end_ + run_.size();
   return done;
 }
@@ -28,6 +28,7 @@ Result<Done> Vmalloc<Tree, P, TableLock>::Mapper::map_run() noexcept {
 template <class Tree, FrameSource P, Lock TableLock>
 Result<Done> Vmalloc<Tree, P, TableLock>::Mapper::finish(Result<Done> so_far) noexcept {
   if (so_far) so_far = map_run();
+  tree_.finish_map(row_);
   if (so_far || begin_ == end_) return so_far;
   const Result<Done> undone = tree_.unmap({begin_, end_});
   check(bool{undone}, "what was just mapped cannot be unmapped");
