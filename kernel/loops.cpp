@@ -1,7 +1,7 @@
 #include "kernel/loops.hpp"
 
 #include "kernel/console.hpp"
-#include "quarry/base/divide.hpp"
+#include "kernel/loop.hpp"
 
 namespace kernel {
 namespace {
@@ -16,52 +16,6 @@ using Cache = quarry::slab::KmemCache<System::Pages>;
 
 constexpr std::uint64_t kPairs = 100'000, kLargePairs = 2000;
 constexpr std::uint64_t kSinglePages = 65'536, kLargeBlocks = 256, kObjects = 10'000;
-
-// Nothing moves across it, and memory is as the source says.
-void barrier() noexcept { asm volatile("" ::: "memory"); }
-
-// What happened since `before`, for so many operations.
-void tell(TextView loop, std::uint64_t parameter, std::uint64_t before, std::uint64_t operations) noexcept {
-  const std::uint64_t hundredths = quarry::divide((arch::ticks() - before) * 100, operations);
-  const std::uint64_t whole = quarry::divide(hundredths, 100), rest = hundredths - whole * 100;
-  quarry::TextSink out = console();
-  out.put("@@LOOP ")
-      .put(loop)
-      .put(' ')
-      .dec(parameter)
-      .put(' ')
-      .dec(whole)
-      .put(rest < 10 ? ".0" : ".")
-      .dec(rest);
-  out.put('\n');
-}
-
-// A block of pages for a list of what a loop holds.
-template <class T>
-class List {
- public:
-  List(System& system, std::uint64_t count) noexcept : system_{system} {
-    while (order_ < Order::kCeiling && (std::uint64_t{4096} << order_) < count * sizeof(T)) ++order_;
-    const auto block = system.allocator().alloc_pages(Order{order_}, {});
-    if (!block) return;
-    first_ = block.value();
-    items_ = reinterpret_cast<T*>(Platform{}.map({first_, first_ + Order{order_}.pages()}));
-  }
-  List(const List&) = delete;
-  List& operator=(const List&) = delete;
-  ~List() {
-    if (items_ != nullptr)
-      quarry::check(static_cast<bool>(system_.allocator().free_pages(first_, Order{order_})),
-                    "the list's block");
-  }
-  T* items() const noexcept { return items_; }  // null: there is no memory for it
-
- private:
-  System& system_;
-  unsigned order_ = 0;
-  Pfn first_;
-  T* items_ = nullptr;
-};
 
 [[gnu::noinline]] void measure_nothing() noexcept {
   const std::uint64_t before = arch::ticks();
@@ -176,7 +130,7 @@ bool clock_counts_instructions() noexcept {
 
 }  // namespace
 
-Result<Done> run_loops(System& system, TextView group) noexcept {
+Result<Done> run_loops(System& system, Vmalloc& vmalloc, TextView group) noexcept {
   if (!clock_counts_instructions()) {
     console().put("@@LOOP failed: the clock does not count instructions\n");
     return Error::bad_argument;
@@ -193,6 +147,8 @@ Result<Done> run_loops(System& system, TextView group) noexcept {
   if (wanted("page_bulk")) done = measure_many_pages<9>(system, kLargeBlocks);
   for (const std::uint32_t size : {16u, 64u, 256u, 1024u})
     if (done) done = measure_slab(system, size, group);
+  if (wanted("vmalloc_pair")) done = measure_vmalloc_pairs(vmalloc);
+  if (wanted("vmalloc_find")) done = measure_vmalloc_lookups(system, vmalloc);
   console().put(done ? "@@LOOP done\n" : "@@LOOP failed\n");
   return done;
 }

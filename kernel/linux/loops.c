@@ -4,17 +4,22 @@
 // In an emulator that counts instructions, a nanosecond of the machine is an instruction.
 #include <linux/init.h>
 #include <linux/ktime.h>
+#include <linux/kprobes.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/printk.h>
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
+#include <linux/vmalloc.h>
 
 #define PAIRS 100000ul
 #define LARGE_PAIRS 2000ul
 #define SINGLE_PAGES 65536ul
 #define LARGE_BLOCKS 256ul
 #define OBJECTS 10000ul
+#define LOOKUPS 100000ul
+// From one looked-up area to the next: far away, and all come in turn.
+#define STRIDE 61803ul
 
 // What happened between two moments, for so many operations; in hundredths.
 static void tell(const char *loop, unsigned int parameter, u64 before, unsigned long operations)
@@ -159,8 +164,88 @@ static int measure_slab(unsigned int size)
 	return error;
 }
 
+// One area out and in again; the first time around only warms up.
+static noinline int measure_vmalloc_pairs(unsigned int pages, unsigned long pairs)
+{
+	int around;
+
+	for (around = 0; around < 2; around++) {
+		const u64 before = ktime_get_mono_fast_ns();
+		unsigned long left;
+
+		for (left = pairs; left != 0; left--) {
+			void *area = vmalloc(pages * PAGE_SIZE);
+
+			if (!area)
+				return -ENOMEM;
+			barrier();
+			vfree(area);
+		}
+		if (around == 1)
+			tell("vmalloc_pair", pages, before, pairs);
+	}
+	return 0;
+}
+
+// Modules may not call it by its name: a probe knows where it is.
+static struct vm_struct *(*address_of_find_vm_area(void))(const void *)
+{
+	struct kprobe probe = { .symbol_name = "find_vm_area" };
+	void *address;
+
+	if (register_kprobe(&probe))
+		return NULL;
+	address = probe.addr;
+	unregister_kprobe(&probe);
+	return address;
+}
+
+// Finds areas by an address inside, all there are, in no order.
+static noinline int measure_lookups(void **areas, unsigned int count)
+{
+	struct vm_struct *(*find)(const void *) = address_of_find_vm_area();
+	const unsigned long stride = STRIDE % count;
+	unsigned long left, at = 0;
+	u64 before;
+
+	if (!find)
+		return -ENOENT;
+	before = ktime_get_mono_fast_ns();
+	for (left = LOOKUPS; left != 0; left--) {
+		if (!find(areas[at] + 64))
+			return -ENOENT;
+		at += stride;
+		if (at >= count)
+			at -= count;
+	}
+	tell("vmalloc_find", count, before, LOOKUPS);
+	return 0;
+}
+
+static int measure_lookups_among(unsigned int count)
+{
+	const unsigned int list_order = get_order(count * sizeof(void *));
+	void **areas = (void **)__get_free_pages(GFP_KERNEL, list_order);
+	unsigned int taken;
+	int error = 0;
+
+	if (!areas)
+		return -ENOMEM;
+	for (taken = 0; taken < count; taken++) {
+		areas[taken] = vmalloc(PAGE_SIZE);
+		if (!areas[taken])
+			break;
+	}
+	error = taken == count ? measure_lookups(areas, count) : -ENOMEM;
+	while (taken != 0)
+		vfree(areas[--taken]);
+	free_pages((unsigned long)areas, list_order);
+	return error;
+}
+
 static int __init loops_init(void)
 {
+	static const unsigned int areas[] = { 1, 1000, 100000 };
 	static const unsigned int small_orders[] = { 0, 1, 3 }, large_orders[] = { 9, 10 };
 	static const unsigned int sizes[] = { 16, 64, 256, 1024 };
 	int error = 0;
@@ -177,11 +262,19 @@ static int __init loops_init(void)
 		error = measure_many_pages(9, LARGE_BLOCKS);
 	for (i = 0; !error && i < ARRAY_SIZE(sizes); i++)
 		error = measure_slab(sizes[i]);
+	if (!error)
+		error = measure_vmalloc_pairs(1, PAIRS);
+	if (!error)
+		error = measure_vmalloc_pairs(8, PAIRS);
+	if (!error)
+		error = measure_vmalloc_pairs(256, LARGE_PAIRS);
+	for (i = 0; !error && i < ARRAY_SIZE(areas); i++)
+		error = measure_lookups_among(areas[i]);
 	pr_info("@@LOOP %s\n", error ? "failed" : "done");
 	return error;
 }
 
 // A module without an exit stays: nothing has to be undone.
 module_init(loops_init);
-MODULE_DESCRIPTION("Instructions of page and slab allocations");
+MODULE_DESCRIPTION("Instructions of page, slab and vmalloc allocations");
 MODULE_LICENSE("Dual MIT/GPL");
