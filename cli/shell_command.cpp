@@ -6,6 +6,7 @@
 
 #include "cli/boot_machine.hpp"
 #include "cli/output.hpp"
+#include "cli/shell_addresses.hpp"
 #include "cli/shell_console.hpp"
 #include "cli/shell_serve.hpp"
 #include "cli/sizes.hpp"
@@ -42,7 +43,7 @@ class Session {
     PagesRun run;
     with_policy(options_.policy, [&]<class Policy>() {
       run = serve_shell_of<Policy>({early, ram, metadata, as_linux}, options_.policy, teller_,
-                                   [&](shell::Machine& machine) { prompt(machine, report); });
+                                   [&](shell::Machine& machine) { prompt(machine, ram, report); });
     });
     return run;
   }
@@ -50,9 +51,10 @@ class Session {
   bool has_bad_lines() const { return has_bad_lines_ && !console_.is_terminal(); }
 
  private:
-  void prompt(shell::Machine& machine, const BootReport& report) {
+  void prompt(shell::Machine& machine, hosted::PagedRam& ram, const BootReport& report) {
     if (console_.is_terminal()) greet(machine, report);
-    shell::Shell shell{machine, console_, teller_, heap()};
+    const auto addresses = simulated_addresses(machine, ram, report);
+    shell::Shell shell{machine, console_, teller_, heap(), addresses.get()};
     shell.run();
     has_findings_ = shell.has_findings();
     has_bad_lines_ = shell.has_bad_lines();

@@ -175,7 +175,7 @@ void main(const BootInfo& info) noexcept {
   Verdict verdict;
   verdict.is_good = started && started.value() == arch::core_count();
   if (has_word(words, "bench") || !value_of(words, "bench").empty())
-    arch::power_off(run_loops(system, value_of(words, "bench")) ? 0 : 1);
+    arch::power_off(run_loops(system, vmalloc, value_of(words, "bench")) ? 0 : 1);
   if (has_word(words, "test")) {
     constexpr std::uint64_t some_rounds = 2;
     const auto rounds = quarry::parse_size(value_of(words, "rounds"));
@@ -183,7 +183,8 @@ void main(const BootInfo& info) noexcept {
                     rounds && rounds.value().length != 0 ? rounds.value().value : some_rounds, verdict);
     end(verdict);
   }
-  if (!has_word(words, "off")) verdict.is_good = run_shell(early, system) && verdict.is_good;
+  if (!has_word(words, "off"))
+    verdict.is_good = run_shell(early, system, direct_map, vmalloc) && verdict.is_good;
   arch::power_off(verdict.is_good ? 0 : 1);
 }
 

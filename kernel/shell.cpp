@@ -7,7 +7,8 @@
 
 namespace kernel {
 
-using quarry::Done, quarry::Error, quarry::Order, quarry::Pfn, quarry::Result, quarry::buddy::Request;
+using quarry::Done, quarry::Error, quarry::Order, quarry::Pfn, quarry::Result, quarry::buddy::Request,
+    quarry::vm::VirtAddr;
 
 namespace {
 
@@ -63,7 +64,6 @@ class ThisMachine final : public quarry::shell::Stage<System, Platform> {
   quarry::TextView policy() const noexcept override { return "compact"; }
   bool tells_steps() const noexcept override { return false; }
 
- private:
   template <class F>
   void on_core(F&& f) noexcept {
     run_on_core(
@@ -71,7 +71,25 @@ class ThisMachine final : public quarry::shell::Stage<System, Platform> {
         &f);
   }
 
+ private:
   unsigned core_ = 0;
+};
+
+// Memory is asked for on the core that the shell's cpu command names.
+class ThisSpace final : public quarry::shell::LiveAddresses<DirectMap::Table, Vmalloc, quarry::SpinLock> {
+ public:
+  ThisSpace(ThisMachine& machine, DirectMap& map, Vmalloc& vmalloc) noexcept : machine_{machine} {
+    start(*map.table(), map.lock(), vmalloc);
+  }
+  Result<VirtAddr> vmalloc(const quarry::vm::VmallocRequest& request,
+                           quarry::shell::Content content) noexcept override {
+    Result<VirtAddr> answer = Error::busy;
+    machine_.on_core([&] { answer = LiveAddresses::vmalloc(request, content); });
+    return answer;
+  }
+
+ private:
+  ThisMachine& machine_;
 };
 
 // What the shell notes is in the memory that it shows.
@@ -88,11 +106,13 @@ quarry::shell::Memory notes_in(System& system) noexcept {
 
 }  // namespace
 
-bool run_shell(const quarry::memory::EarlySystem& early, System& system) noexcept {
+bool run_shell(const quarry::memory::EarlySystem& early, System& system, DirectMap& map,
+               Vmalloc& vmalloc) noexcept {
   ThisMachine machine{early, system, Platform{}};
   SerialConsole console;
   quarry::shell::StepTeller teller;
-  quarry::shell::Shell shell{machine, console, teller, notes_in(system)};
+  ThisSpace addresses{machine, map, vmalloc};
+  quarry::shell::Shell shell{machine, console, teller, notes_in(system), &addresses};
   shell.run();
   return !shell.has_findings();
 }

@@ -92,6 +92,7 @@ class Machine {
   virtual void drain(std::optional<unsigned>) noexcept {}  // a core; none: all
   virtual unsigned core_count() const noexcept { return 1; }
   virtual unsigned core() const noexcept { return 0; }
+  virtual NodeId home() const noexcept { return NodeId{}; }  // whose memory is nearest to that core
   // From here on that core, below core_count(), asks.
   //
   // Errors    whatever forbids it.

@@ -179,10 +179,12 @@ void Shell::free_all(const Words&) noexcept {
     held_.erase(block->key);
     ++blocks;
   }
-  const std::uint64_t objects = free_objects(std::nullopt);
+  const std::uint64_t objects = free_objects(std::nullopt), areas = free_areas();
   Line line = say();
   line->dec(blocks).put(blocks == 1 ? " block" : " blocks");
-  if (objects != 0) line->put(" and ").dec(objects).put(objects == 1 ? " object" : " objects");
+  if (objects != 0)
+    line->put(areas == 0 ? " and " : ", ").dec(objects).put(objects == 1 ? " object" : " objects");
+  if (areas != 0) line->put(" and ").dec(areas).put(areas == 1 ? " area" : " areas");
   line->put(" taken back");
 }
 
@@ -195,7 +197,8 @@ void Shell::held(const Words&) noexcept {
     line->put(", ").put(word_of(block.type));
   });
   objects_.for_each([this](const Book::Entry& object) { held_object(object); });
-  if (held_.empty() && objects_.empty()) say()->put("nothing");
+  areas_.for_each([this](const Book::Entry& area) { held_area(area); });
+  if (held_.empty() && objects_.empty() && areas_.empty()) say()->put("nothing");
 }
 
 // Pages that this shell has handed out as movable are its to move.

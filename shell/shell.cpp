@@ -48,6 +48,17 @@ std::span<const Shell::Command> Shell::commands() noexcept {
       {"kmem_cache_free", "[NAME] [ADDR...]", "take objects back, or all of NAME", &Shell::kmem_cache_free, 1,
        any},
       {"kmem_cache_shrink", "[NAME]", "give what nobody uses back", &Shell::kmem_cache_shrink, 0, 1},
+      {"vmalloc", "BYTES [node=N] [nohuge]", "hand out memory in one piece of addresses", &Shell::vmalloc, 1,
+       any},
+      {"vzalloc", "BYTES [node=N] [nohuge]", "the same, zeroed", &Shell::vzalloc, 1, any},
+      {"vfree", "ADDR", "take it back", &Shell::vfree, 1, 1},
+      {"vmap", "PFN...", "show pages in one piece of addresses", &Shell::vmap, 1, any},
+      {"vunmap", "ADDR", "end that", &Shell::vunmap, 1, 1},
+      {"ioremap", "PHYS BYTES", "show a device's registers", &Shell::ioremap, 2, 2},
+      {"iounmap", "ADDR", "end that", &Shell::iounmap, 1, 1},
+      {"purge", "", "unmap what was given back", &Shell::purge, 0, 0},
+      {"translate", "ADDR", "where an address leads", &Shell::translate, 1, 1},
+      {"vmallocinfo", "", "areas, as /proc/vmallocinfo has them", &Shell::vmallocinfo, 0, 0},
       {"drain", "[CPU]", "give what CPUs keep back to the zones", &Shell::drain, 0, 1},
       {"cpu", "[CPU]", "which CPU asks", &Shell::cpu, 0, 1},
       {"isolate", "PFN COUNT", "set whole pageblocks apart", &Shell::isolate, 2, 2},
@@ -79,8 +90,10 @@ std::span<const Shell::Command> Shell::commands() noexcept {
   return all;
 }
 
-Shell::Shell(Machine& machine, Console& console, StepTeller& teller, const Memory& memory) noexcept
+Shell::Shell(Machine& machine, Console& console, StepTeller& teller, const Memory& memory,
+             AddressSpace* addresses) noexcept
     : machine_{machine},
+      addresses_{addresses},
       console_{console},
       teller_{teller},
       granted_{memory},
@@ -103,6 +116,7 @@ Shell::Shell(Machine& machine, Console& console, StepTeller& teller, const Memor
       style_{console.style()},
       held_{memory_},
       objects_{memory_},
+      areas_{memory_},
       made_{memory_},
       failure_{memory_},
       counted_{memory_},

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "quarry/view/mem_info.hpp"
+#include "shell/address_space.hpp"
 #include "shell/book.hpp"
 #include "shell/made_caches.hpp"
 #include "shell/steps.hpp"
@@ -18,7 +19,9 @@ struct Offers {
 class Shell {
  public:
   // All that is given outlives this. From here on the shell moves pages for the machine, until it ends.
-  Shell(Machine& machine, Console& console, StepTeller& teller, const Memory& memory) noexcept;
+  // `addresses`: null where the machine has none.
+  Shell(Machine& machine, Console& console, StepTeller& teller, const Memory& memory,
+        AddressSpace* addresses = nullptr) noexcept;
   Shell(const Shell&) = delete;
   Shell& operator=(const Shell&) = delete;
   // The caches that were made here go, and with them their objects.
@@ -170,6 +173,26 @@ class Shell {
   void say_destroyed(MadeCaches::Made& made, CacheId id) noexcept;
   void forget_caches() noexcept;
 
+  // addresses.cpp
+  void vmalloc(const Words& words) noexcept;
+  void vzalloc(const Words& words) noexcept;
+  void vfree(const Words& words) noexcept;
+  void vmap(const Words& words) noexcept;
+  void vunmap(const Words& words) noexcept;
+  void ioremap(const Words& words) noexcept;
+  void iounmap(const Words& words) noexcept;
+  void purge(const Words& words) noexcept;
+  void translate(const Words& words) noexcept;
+  void vmallocinfo(const Words& words) noexcept;
+  AddressSpace* addresses() noexcept;
+  TextSink& put_address(TextSink& out, std::uint64_t address) noexcept;
+  void say_area(vm::VirtAddr at) noexcept;
+  void map_memory(const Words& words, Content content) noexcept;
+  void refuse_area(Bytes size, Error error) noexcept;
+  void unmap(TextView word, vm::AreaKind kind) noexcept;
+  std::uint64_t free_areas() noexcept;
+  void held_area(const Book::Entry& entry) noexcept;
+
   // slabtop.cpp
   void slabtop(const Words& words) noexcept;
   bool draw_caches(std::size_t most, TextView clear) noexcept;
@@ -210,6 +233,7 @@ class Shell {
   void explain(const view::FailedRequest& failed) noexcept;
 
   Machine& machine_;
+  AddressSpace* const addresses_;
   Console& console_;
   StepTeller& teller_;
   const Memory granted_;
@@ -217,6 +241,7 @@ class Shell {
   const Style style_;
   Book held_;     // by page: a block that this shell has
   Book objects_;  // by physical address: an object that this shell has
+  Book areas_;    // by virtual address: an area that this shell has, and its kind
   MadeCaches made_;
   Note failure_;  // why the last refusal was one, as it was at that moment
   Room<view::CountedZone> counted_;

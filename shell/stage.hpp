@@ -64,6 +64,7 @@ class Stage : public Machine {
   }
   unsigned core_count() const noexcept override { return port::cores_of(platform_).core_count(); }
   unsigned core() const noexcept override { return port::cores_of(platform_).this_core(); }
+  NodeId home() const noexcept override { return system_->frames().home_of(core()); }
 
   Result<PhysAddr> kmalloc(const ObjectRequest& request) noexcept override {
     auto& kmalloc = system_->kmalloc();

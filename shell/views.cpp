@@ -228,7 +228,8 @@ void Shell::stats(const Words&) noexcept {
 void Shell::audit(const Words&) noexcept {
   const auto finding = machine_.audit();
   const TextView slabs = machine_.slab_audit();
-  if (!finding && slabs.empty()) {
+  const TextView areas = addresses_ == nullptr ? TextView{} : addresses_->audit();
+  if (!finding && slabs.empty() && areas.empty()) {
     say()->put("every law holds");
     return;
   }
@@ -236,7 +237,7 @@ void Shell::audit(const Words&) noexcept {
   if (finding)
     refuse()->put("broken at 0x").hex(finding.page.raw).put(": ").put(buddy::name_of(finding.broken));
   else
-    refuse()->put("broken: ").put(slabs);
+    refuse()->put("broken: ").put(slabs.empty() ? areas : slabs);
 }
 
 void Shell::policy(const Words&) noexcept {

@@ -144,6 +144,30 @@ def check_areas():
          complaints=["there is no contiguous area"])
 
 
+def check_addresses():
+    got = shell("vmalloc 20000", "held", "vmallocinfo", "translate 0xffffc90000004fff", "free_all", "vmallocinfo", "purge", "vmallocinfo",
+                "audit")
+    says("memory in one piece of addresses", got,
+         r"^0xffffc90000000000  20 KiB in 5 pages: 5 of 4 KiB$", r"^0xffffc90000000000  20 KiB by vmalloc$",
+         r"^0xffffc90000000000-0xffffc90000006000   24576 shell pages=5 vmalloc N0=5$",
+         r"^0xffffc90000004fff is 0x[0-9a-f]+fff, in a page of 4 KiB, read and written$",
+         r"^0 blocks and 1 area taken back$", r"unpurged vm_area$", r"^1 area forgotten by all CPUs; 1 page tables are left$",
+         r"^every law holds$")
+    says("large pages where the size allows, and not where they are unwanted", shell("vmalloc 2052K", "vmalloc 2M nohuge"),
+         r"^0x[0-9a-f]+00000  2052 KiB in 2 pages: 1 of 2 MiB, 1 of 4 KiB$", r"2 MiB in 512 pages: 512 of 4 KiB$")
+    says("pages and devices are shown", shell("vmap 0x1000 0x2000", "ioremap 0xfed00000 1K", "ioremap 0xe0000000 4M",
+                                              "translate 0xffffc90000001000"),
+         r"^0xffffc90000000000  8 KiB in 2 pages: 2 of 4 KiB$", r"  4 KiB in 1 page: 1 of 4 KiB$", r"  4 MiB in 2 pages: 2 of 2 MiB$",
+         r"^0xffffc90000001000 is 0x2000000, in a page of 4 KiB, read and written$")
+    says("what is no area, or another's, is named",
+         shell("vmalloc 8K", "vfree 0xffffc90000001000", "vunmap 0xffffc90000000000", "vfree 0xffffc90000000000",
+               "vfree 0xffffc90000000000", "vfree 0x1000", "translate 0xffffc90000900000", "translate 0x900000000000", "ioremap 0x100000 4K"),
+         complaints=["inside an area that begins at 0xffffc90000000000$", "of vmalloc, which vfree takes back$", "waits to be purged$",
+                     "no area begins there$", "nothing is mapped there$", "translate no such address$", "that is RAM; 'vmap'"])
+    says("more than there is leaves nothing behind", shell("drain", "vmalloc 100G", "vmalloc 4G", "purge", "audit"),
+         r"^0 areas waited; 1 page tables are left$", r"^every law holds$", complaints=["no memory for 107374182400 bytes", "no memory for"])
+
+
 def check_failures():
     got = shell("alloc_pages 10 zone=dma", "alloc_pages 10 zone=dma", "alloc_pages 10 zone=dma", "alloc_pages 10 zone=dma", "why")
     says("a failure is explained", got, r"^shell: page allocation failure: order:10, mode:0xcc1\(GFP_KERNEL\|GFP_DMA\), nodemask=\(null\)$",
@@ -291,6 +315,7 @@ def check_shell():
     check_objects()
     check_ranges()
     check_areas()
+    check_addresses()
     check_failures()
     check_views()
     check_steps()

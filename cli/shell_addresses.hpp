@@ -1,0 +1,19 @@
+// cli/shell_addresses.hpp: kernel addresses of a simulated machine, by page tables in its own RAM.
+#pragma once
+
+#include <memory>
+
+#include "cli/boot_report.hpp"
+#include "host/paged_host.hpp"
+#include "shell/address_space.hpp"
+
+namespace quarry::cli {
+
+// The simulated machine's, of its architecture's format, where Linux has its vmalloc. Tables are made, and their first page taken, with
+// the first request. What is given outlives it.
+//
+// Returns   null: there are no such page tables here.
+std::unique_ptr<shell::AddressSpace, void (*)(shell::AddressSpace*)> simulated_addresses(
+    shell::Machine& machine, hosted::PagedRam& ram, const BootReport& report);
+
+}  // namespace quarry::cli
