@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "cli/flow_watch.hpp"
+#include "cli/mem_total_bounds.hpp"
 #include "cli/run_pages.hpp"
 #include "cli/snapshot.hpp"
 #include "cli/text.hpp"
@@ -161,6 +162,7 @@ lnx::Expected<BootReport> boot_machine(const lnx::MachineDescription& descriptio
                     machine.geometry.page_size().bytes().raw)};
   }
   if (!run.done) return stopped_at(run.reached, run.done.error(), *early.value(), report);
+  if (!is_native) read_mem_total_bounds(description, report);
   return report;
 }
 

@@ -83,7 +83,8 @@ void BootArguments::add_machine_options(CLI::App& group, const std::string& endi
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   add("--cmdline", words_.command_line, "STRING", "the kernel's command line, instead of the machine's own");
   add("--kernel", words_.kernel, "FILE",
-      "the kernel that boots: a System.map, vmlinux, vmlinuz or Image, or a profile in TOML");
+      "the kernel that boots: a System.map, vmlinux, vmlinuz or Image, a profile in TOML, or a version such "
+      "as 6.1");
   add("--config", words_.config, "FILE", "the .config that the kernel was built with, beside --kernel");
   add("--kernel-at", words_.kernel_at, "ADDR", "physical address that the kernel is loaded at");
   add("--dtb-at", words_.tree_at, "ADDR", "physical address of the device tree");

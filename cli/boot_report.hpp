@@ -114,6 +114,17 @@ struct ResourceEntry {
   unsigned depth = 0;
 };
 
+// Why MemTotal may lie up to `low` below and `high` above that of the kernel that was booted, which stands in for another. Units: KiB.
+struct MemTotalReason {
+  std::string what, source;
+  std::int64_t low = 0, high = 0;
+};
+struct MemTotalBounds {
+  std::string stands_in, stands_for;  // releases; stands_for may be empty: none is known
+  std::uint64_t low_kib = 0, high_kib = 0;
+  std::vector<MemTotalReason> reasons;  // the widest first
+};
+
 struct LedgerEntry {
   std::string owner;
   std::uint64_t bytes = 0;
@@ -186,6 +197,8 @@ struct BootReport {
 
   std::uint64_t ram_bytes = 0;
   std::uint64_t mem_total_kib = 0, cma_total_kib = 0, high_total_kib = 0;
+  std::optional<MemTotalBounds>
+      mem_total_bounds;            // where of the kernel only the version is known, or nothing
   std::uint64_t min_free_kib = 0;  // vm.min_free_kbytes, where Linux computes the watermarks
 
   // The kernel's own words, from the library's views.

@@ -149,12 +149,25 @@ std::string to_json(const BootReport& report) {
     object["given_back_by"] = entry.back.empty() ? Json(nullptr) : Json(entry.back);
     return object;
   });
+  const auto& bounds = report.mem_total_bounds;
   root["totals"] = {{"ram_bytes", exact(report.ram_bytes)},
                     {"mem_total_kib", report.mem_total_kib},
+                    {"mem_total_low_kib", bounds ? bounds->low_kib : report.mem_total_kib},
+                    {"mem_total_high_kib", bounds ? bounds->high_kib : report.mem_total_kib},
                     {"cma_total_kib", report.cma_total_kib},
                     {"high_total_kib", report.high_total_kib}};
   root["timeline"] = list(report.timeline, moment);
   if (report.bootmem) root["bootmem"] = bootmem(*report.bootmem);
+  // Only where of the kernel no more than the version is known.
+  if (bounds)
+    root["mem_total_bounds"] = {{"stands_in", bounds->stands_in},
+                                {"stands_for", bounds->stands_for},
+                                {"reasons", list(bounds->reasons, [](const MemTotalReason& reason) {
+                                   return Json{{"what", reason.what},
+                                               {"source", reason.source},
+                                               {"low_kib", reason.low},
+                                               {"high_kib", reason.high}};
+                                 })}};
   // Only where there are some.
   if (!report.linux_bugs.empty())
     root["linux_bugs"] = list(report.linux_bugs, [](const BugEntry& entry) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cli/lists.hpp"
+#include "cli/mem_total_bounds.hpp"
 #include "cli/sizes.hpp"
 
 namespace quarry::cli {
@@ -133,12 +134,17 @@ std::string totals_text(const BootReport& report, const TextStyle& style) {
     text += fmt::format("\n{} of this comes back after boot:\n  ", human_size(back));
     text += wrapped(parts_given_back(report), ", ", 2, style.width) + "\n";
   }
-  text += fmt::format("\nMemTotal: {} kB", report.mem_total_kib);
+  const std::vector<std::string> lines = mem_total_lines(report, style);
+  text += "\n" + lines.front();
   if (report.cma_total_kib != 0) text += fmt::format("   CmaTotal: {} kB", report.cma_total_kib);
   if (report.high_total_kib != 0) text += fmt::format("   HighTotal: {} kB", report.high_total_kib);
   text += "\n";
   if (report.mem_total_kib == 0) return text;
-  return text + "  " + style.in(Ink::faint, wrapped(terms_of(report), " ", 2, style.width)) + "\n";
+  // Of the kernel that stands in, if one does: which it is, what it has, and why another may have more or less.
+  if (lines.size() > 1) text += lines[1] + "\n";
+  text += "  " + style.in(Ink::faint, wrapped(terms_of(report), " ", 2, style.width)) + "\n";
+  for (std::size_t i = 2; i < lines.size(); ++i) text += lines[i] + "\n";
+  return text;
 }
 
 }  // namespace quarry::cli

@@ -61,6 +61,7 @@ struct LogInputs {
   std::optional<PhysAddr> efi_memory_attributes;    // MEMATTR= of UEFI's configuration tables
   std::optional<PhysAddr> efi_memory_reservations;  // MEMRESERVE=
   bool has_smbios = false;
+  bool has_kasan = false;  // the kernel is built with it
   bool is_32bit_x86 = false;
   std::vector<Origin> origins;  // `where` is the number of a line
   std::string foreign_arch;  // "mips", "powerpc": a kernel of a machine that is not known here; empty: none

@@ -280,6 +280,7 @@ void read_names(std::string_view text, LogInputs& inputs) {
              at.skip("OF: fdt:Machine model: ") || at.skip("Machine: ") || at.skip("DMI: ")) {
     set_once(inputs.model, at.rest());
   }
+  if (text.starts_with("kasan: KernelAddressSanitizer initialized")) inputs.has_kasan = true;
   if (text.starts_with("SMBIOS ") || text.starts_with("DMI: ")) inputs.has_smbios = true;
 }
 

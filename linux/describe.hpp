@@ -23,7 +23,9 @@ struct DescribeOptions {
   std::optional<unsigned> cpus = {};
   std::optional<std::string> kernel_file = {}, config_file = {};
   std::optional<KernelProfile> kernel = {};  // what kernel_file says, for whoever has read it already
-  std::istream* standard_input = nullptr;    // what `-` reads; null: std::cin
+  std::optional<std::string> release =
+      {};                                  // what kernel_file is if there is no such file: a kernel's version
+  std::istream* standard_input = nullptr;  // what `-` reads; null: std::cin
 };
 
 // Describes what `machine` names: a built-in, `host`, `-`, a command line of QEMU, a case directory, a device tree or a

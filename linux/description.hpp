@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,8 @@ struct MachineDescription {
   std::vector<std::uint8_t> distances;
   std::vector<AcpiTable> acpi_tables;
   std::vector<AcpiTable> setup_data, efi_tables;  // x86: what else firmware and loader left in RAM
+
+  std::optional<bool> has_kasan;  // whether its kernel does, where a log of it tells
 
   boot::KernelImage image;
   PhysRange initrd;

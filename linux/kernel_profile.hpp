@@ -45,7 +45,9 @@ struct KernelProfile {
   std::map<std::string, std::string, std::less<>> config;  // CONFIG_X -> y, m, n or a value
   // Sizes of structures that the kernel itself tells, by the names of StructSizes' fields.
   std::map<std::string, std::uint64_t, std::less<>> sizes;
-  std::string source;                // "kernel.txt", "built-in profile of 6.1.0-56-amd64"
+  std::string source;  // "kernel.txt", "built-in profile of 6.1.0-56-amd64"
+  // Of a profile that takes another kernel's place: the release of that kernel, empty if not even that is known.
+  std::optional<std::string> stands_for;
   std::vector<std::string> assumed;  // of a kernel's own file: what it does not say, and who says it instead
 
   bool has(std::string_view option) const;  // "CONFIG_CMA" is y

@@ -51,6 +51,7 @@ void take_log(const LogInputs& log, MachineDescription& into) {
   if (!log.e820.empty() && log.efi_memory_attributes)
     into.efi_tables.push_back(
         {"EFI memory attributes", PhysRange::sized(*log.efi_memory_attributes, attributes_size(22))});
+  if (!log.release.empty()) into.has_kasan = log.has_kasan;
   into.command_line = log.command_line;
   into.origins = log.origins;
   into.model = log.model;

@@ -19,8 +19,8 @@ from cli_diff_checks import check_diff
 from cli_harness import BUILTINS, CORPUS, TOOL, boot, log, refused, report
 from cli_kernel_checks import check_kernels
 from cli_qemu_checks import check_qemu
-from cli_schema import BOOTMEM, LINUX_BUGS, SCHEMA
-from cli_schema import bootmem_problem, ledger_problem, mismatch, nodes_problem, owners_problem, replay_problem, timeline_problem
+from cli_schema import BOOTMEM, BOUNDS, LINUX_BUGS, SCHEMA
+from cli_schema import bootmem_problem, bounds_problem, ledger_problem, mismatch, nodes_problem, owners_problem, replay_problem, timeline_problem
 from cli_shell_checks import check_shell
 from cli_tree_checks import check_trees
 from cli_where_checks import check_where
@@ -38,10 +38,12 @@ def machine_problem(machine, *options):
     schema = dict(SCHEMA)
     if "bootmem" in options:
         schema["bootmem"] = BOOTMEM
+    if "mem_total_bounds" in j:
+        schema["mem_total_bounds"] = BOUNDS
     if "linux_bugs" in j:
         schema["linux_bugs"] = LINUX_BUGS
     return (mismatch(j, schema) or (bootmem_problem(j) if "bootmem" in options else None) or ledger_problem(j)
-            or nodes_problem(j) or owners_problem(j) or replay_problem(j, lines) or timeline_problem(j))
+            or bounds_problem(j) or nodes_problem(j) or owners_problem(j) or replay_problem(j, lines) or timeline_problem(j))
 
 
 def check_machines():

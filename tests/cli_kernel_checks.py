@@ -2,10 +2,12 @@
 import gzip
 import json
 import os
+import re
 import struct
 import tempfile
 
 from cli_harness import CORPUS, TOOL, boot, refused, report, tool
+from cli_schema import BOUNDS, bounds_problem, mismatch
 
 SYSTEM_MAP = """0000000000000000 D __per_cpu_start
 0000000000034000 D __per_cpu_end
@@ -132,3 +134,38 @@ def check_kernels():
         refused("boot --config of no configuration", 3, ["--config", "line 1"], boot("--kernel", real, "--config", real))
         refused("boot --config out of range", 3, ["CONFIG_NODES_SHIFT=99", "expected 0 to 10"],
                 boot("--kernel", real, "--config", file("odd", "CONFIG_NODES_SHIFT=99\n")))
+    check_versions(case)
+
+
+def between(text):
+    """The bounds that a text says MemTotal lies between; none: it is one number."""
+    found = re.search(r"^MemTotal: between (\d+) and (\d+) kB \(([\d.]+) % of RAM\)", text, re.M)
+    return [int(found[1]), int(found[2]), float(found[3])] if found else []
+
+
+def check_versions(case):
+    """--kernel with a version in place of a file."""
+    real = int(re.search(r"MemTotal: +(\d+) kB", open(case + "/meminfo.txt", encoding="utf-8").read())[1])
+    text = {words: boot(case, "-q", *words)[1].decode() for words in
+            [(), ("--kernel", "6.1.0-56-cloud-amd64"), ("--kernel", "6.1.0-99-cloud-amd64"), ("--kernel", "6.1")]}
+    plain, own, flavour, version = text.values()
+    report("boot --kernel RELEASE of a built-in profile is that kernel", "" if own == plain else own[-300:])
+    report("boot of a kernel that is known says one number", "" if f"\nMemTotal: {real} kB\n" in plain else plain[-300:])
+    for name, said, widest in (("of a flavour", flavour, 0.5), ("of a version", version, 5)):
+        low, high, width = between(said) or (0, 0, 100)
+        report(f"boot --kernel {name}: MemTotal is between bounds, and why",
+               "" if low <= real <= high and 0 < width < widest and " an image of " in said and "stands in" in said else said[-600:])
+    j = json.loads(boot(case, "--format", "json", "--kernel", "5.15.0-60-generic")[1])
+    report("boot --kernel of a version, as JSON",
+           bounds_problem(j) or mismatch(j["mem_total_bounds"], BOUNDS)
+           or ("" if j["mem_total_bounds"]["stands_for"] == "5.15.0-60-generic" else "it stands for another"))
+    native = json.loads(boot(case, "--format", "json", "--kernel", "5.15", "--native")[1])
+    report("boot --kernel of a version --native: the library's own figure is exact", bounds_problem(native))
+    refused("boot --kernel of a version with --config", 2, ["--config", "6.1 is a version"],
+            boot("--kernel", "6.1", "--config", case + "/kernel.txt"))
+    refused("boot --kernel of neither file nor version", 2, ["--kernel 6.x", "a version such as 6.1"], boot("--kernel", "6.x"))
+    with tempfile.TemporaryDirectory() as folder:
+        with open(os.path.join(folder, "6.1"), "w", encoding="utf-8") as out:
+            out.write('arch = "x86_64"\nweather = 1\n')
+        refused("boot --kernel 6.1 is the file of that name where there is one", 3, ["line 2", "weather"],
+                boot("--kernel", os.path.join(folder, "6.1")))

@@ -22,7 +22,8 @@ SCHEMA = {
     "crashkernel": [{"base": int, "size": int}],
     "iomem": [RESOURCE],
     "ledger": [{"owner": str, "bytes": int, "rule": str, "fate": str, "given_back": bool, "given_back_by": (str,)}],
-    "totals": {"ram_bytes": int, "mem_total_kib": int, "cma_total_kib": int, "high_total_kib": int},
+    "totals": {"ram_bytes": int, "mem_total_kib": int, "mem_total_low_kib": int, "mem_total_high_kib": int, "cma_total_kib": int,
+               "high_total_kib": int},
     "timeline": [{"step": str, "function": str, "given_pages": int, "total_pages": int, "free_pages": int,
                   "cma_pages": int, "zones": [{"node": int, "zone": str, "managed_pages": int, "cma_pages": int,
                                                "free_pages": int}]}],
@@ -31,6 +32,9 @@ SCHEMA = {
 
 # There only on a machine that runs into one.
 LINUX_BUGS = [{"base": int, "size": int, "what": str}]
+# There only where of the kernel no more than the version is known.
+BOUNDS = {"stands_in": str, "stands_for": str,
+          "reasons": [{"what": str, "source": str, "low_kib": "signed", "high_kib": "signed"}]}
 BOOTMEM = {
     "nodes": [{"id": int, "start_pfn": int, "end_pfn": int, "map_pfn": int, "map_bytes": int, "free_pages": int,
                "reserved_pages": int, "last_end_off": int, "hint_idx": int}],
@@ -39,6 +43,8 @@ BOOTMEM = {
 
 def mismatch(value, schema, at="$"):
     """The first place where a value is not of its schema; empty: it is."""
+    if schema == "signed":
+        return "" if type(value) is int and abs(value) < EXACT else f"{at} is {value!r}, no number"
     if schema == "zoneref":
         fits = isinstance(value, list) and len(value) == 2 and type(value[0]) is int and type(value[1]) is str
         return "" if fits else f"{at} is no [node, zone]"
@@ -89,6 +95,17 @@ def timeline_problem(j):
     last = [(z["node"], z["zone"], z["managed_pages"], z["cma_pages"]) for z in j["timeline"][-1]["zones"]]
     ends = [(n["id"], z["name"], z["managed_pages"], z["cma_pages"]) for n in j["nodes"] for z in n["zones"]]
     return "" if last == ends else "the last moment is not the end"
+
+
+def bounds_problem(j):
+    totals = j["totals"]
+    low, real, high = (totals[f"mem_total_{name}kib"] for name in ("low_", "", "high_"))
+    if "mem_total_bounds" not in j:
+        return "" if low == real == high else f"MemTotal is {real} and between {low} and {high}, and nothing says why"
+    reasons = j["mem_total_bounds"]["reasons"]
+    sums = [real + sum(reason[key] for reason in reasons) for key in ("low_kib", "high_kib")]
+    inside = [min(max(bound, 0), totals["ram_bytes"] // 1024) for bound in sums]
+    return "" if reasons and inside == [low, high] else f"the reasons add up to {sums}, not {low} to {high}"
 
 
 def nodes_problem(j):
