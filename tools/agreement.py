@@ -2,7 +2,8 @@
 """agreement.py [--write | --check] [TOOL [CORPUS]]: how far Quarry's boots agree with the recorded ones.
 
 Runs `quarry compare` over every recorded boot and prints the tables of docs/agreement.md: by kind of quantity and
-architecture, and what differs, with the reason. --write puts them there, --check fails if what is there differs.
+architecture, and what differs, with the reason; and MemTotal, predicted and real, of each. --write puts them there, --check
+fails if what is there differs.
 """
 import json
 import pathlib
@@ -11,9 +12,11 @@ import sys
 from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
 
+import mem_total_tables
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs/agreement.md"
-BEGIN, END = "<!-- agreement: begin -->\n", "<!-- agreement: end -->\n"
+PARTS = ["agreement", "mem-total"]
 MACHINES = ["x86", "arm64", "armhf"]
 VERDICTS = ["agree", "differ", "unknown"]
 FEW_CASES = 3
@@ -54,10 +57,14 @@ def by_reason(differences, kinds):
     return text
 
 
-def tables(tool, corpus):
+def cases_in(corpus):
     cases = sorted(path.parent for path in pathlib.Path(corpus).glob("*/case.json"))
     if not cases:
         sys.exit(f"{corpus}: no recorded boots: expected directories with a case.json (ninja corpus unpacks them)")
+    return cases
+
+
+def tables(tool, cases):
     with ThreadPoolExecutor(2) as pool:
         results = list(pool.map(lambda case: compare(tool, str(case)), cases))
     counts, differences, kinds, boots = Counter(), defaultdict(list), [], Counter()
@@ -88,23 +95,28 @@ def main(words):
         sys.exit(__doc__)
     tool = words[0] if words else str(ROOT / "build/release/quarry")
     corpus = words[1] if len(words) > 1 else str(ROOT / "build/release/corpus")
-    text = tables(tool, corpus)
+    cases = cases_in(corpus)
+    texts = [tables(tool, cases), mem_total_tables.tables(tool, cases)]
     if not mode:
-        print(text, end="")
+        print("\n".join(texts), end="")
         return 0
     page = PAGE.read_text(encoding="utf-8")
-    if page.count(BEGIN) != 1 or page.count(END) != 1:
-        sys.exit(f"{PAGE}: expected one '{BEGIN.strip()}' and one '{END.strip()}'")
-    head, rest = page.split(BEGIN)
-    there, tail = rest.split(END)
+    for part, text in zip(PARTS, texts):
+        begin, end = f"<!-- {part}: begin -->\n", f"<!-- {part}: end -->\n"
+        if page.count(begin) != 1 or page.count(end) != 1:
+            sys.exit(f"{PAGE}: expected one '{begin.strip()}' and one '{end.strip()}'")
+        head, rest = page.split(begin)
+        there, tail = rest.split(end)
+        if mode == "--write":
+            page = head + begin + text + end + tail
+        elif there != text:
+            wrong = next((a for a, b in zip(text.splitlines(), there.splitlines()) if a != b), "a table ends elsewhere")
+            print(f"docs/agreement.md is not what tools/agreement.py prints; it prints\n  {wrong}\ntools/agreement.py --write puts it there")
+            return 1
     if mode == "--write":
-        PAGE.write_text(head + BEGIN + text + END + tail, encoding="utf-8")
-    elif there != text:
-        wrong = next((a for a, b in zip(text.splitlines(), there.splitlines()) if a != b), "a table ends elsewhere")
-        print(f"docs/agreement.md is not what tools/agreement.py prints; it prints\n  {wrong}\ntools/agreement.py --write puts it there")
-        return 1
+        PAGE.write_text(page, encoding="utf-8")
     else:
-        print(text.splitlines()[0])
+        print(texts[0].splitlines()[0])
     return 0
 
 
