@@ -112,8 +112,7 @@ Held hold_out(Arch arch, unsigned rounds) {
 }
 
 TEST(KnownKernels, two_thirds_of_them_teach_what_the_rest_is) {
-  constexpr std::pair<Arch, double> promised[] = {
-      {Arch::x86_64, 0.98}, {Arch::arm64, 0.8}, {Arch::arm, 0.9}};
+  constexpr std::pair<Arch, double> promised[] = {{Arch::x86_64, 0.98}, {Arch::arm64, 0.8}, {Arch::arm, 0.9}};
   for (const auto& [arch, share] : promised) {
     const Held count = hold_out(arch, 300);
     const double held = static_cast<double>(count.held) / count.all;
