@@ -24,6 +24,7 @@ const char* const kExamples = R"(Examples:
   quarry boot 'qemu:-M q35 -m 64G -smp 8'       what QEMU would make of its options: map, nodes, places
   quarry boot numa-8n --stage zones             one stage alone
   quarry boot dmesg.txt --kernel /boot/vmlinuz --config /boot/config      with a kernel that is at hand
+  quarry boot board.dtb --kernel 5.15 -q        of a kernel no more than its version: MemTotal between bounds, and why
   quarry boot --flow arm64-virt-8g              the steps by the names of the Linux functions
   quarry boot numa-8n --early bootmem           with the bitmaps of older kernels from when nodes are known
   quarry boot board.dtb --observe events.jsonl  every decision of the boot-time allocators, a line each
