@@ -1,6 +1,7 @@
 #include "linux/arm64_page_tables.hpp"
 
 #include <algorithm>
+#include <vector>
 
 #include "linux/boot_allocation.hpp"
 #include "quarry/boot/command_line.hpp"
@@ -66,15 +67,19 @@ Result<Done> Arm64PageTables::map(PhysRange physical, std::uint64_t address, Blo
 
 Result<Done> Arm64PageTables::map_image() {
   const Symbols& symbols = kernel_->symbols;
-  const std::uint64_t init_text_end = up(symbols.einittext + kAfterInitText, kSegment);
-  const std::uint64_t borders[] = {symbols.stext, symbols.etext,    symbols.init_begin,
-                                   init_text_end, symbols.init_end, symbols.end};
+  const std::uint64_t first = symbols.stext != 0 ? symbols.stext : symbols.text;
+  const std::uint64_t init_text_end =
+      symbols.einittext == 0 ? 0 : up(symbols.einittext + kAfterInitText, kSegment);
+  // An Image by itself does not tell where its sections lie: what is not known is no border.
+  std::vector<std::uint64_t> borders;
+  for (const std::uint64_t border :
+       {first, symbols.etext, symbols.init_begin, init_text_end, symbols.init_end, symbols.end})
+    if (borders.empty() || borders.back() < border) borders.push_back(border);
   const PhysAddr image = state_->machine.kernel.whole.begin();
   // An image that a loader put beside a border of 2 MiB moves by as much virtually.
-  const std::uint64_t beside = (image.raw - (symbols.stext - symbols.text)) & (kSmall - 1);
-  for (std::size_t i = 0; i + 1 < std::size(borders); ++i) {
-    if (borders[i] >= borders[i + 1]) continue;
-    const PhysAddr begin{image.raw + (borders[i] - symbols.stext)};
+  const std::uint64_t beside = (image.raw - (first - symbols.text)) & (kSmall - 1);
+  for (std::size_t i = 0; i + 1 < borders.size(); ++i) {
+    const PhysAddr begin{image.raw + (borders[i] - first)};
     const auto done = map(PhysRange::sized(begin, Bytes{borders[i + 1] - borders[i]}), borders[i] + beside,
                           Blocks::allowed);
     if (!done) return done;

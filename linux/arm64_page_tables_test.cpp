@@ -46,6 +46,19 @@ TEST(Arm64PageTables, an_end_that_is_no_block_needs_a_table) {
   EXPECT_EQ(odd.tables(), 17u);
 }
 
+// An Image that is not of a release we know tells where it begins and ends, and nothing of its sections.
+TEST(Arm64PageTables, an_image_without_sections_is_mapped_as_one) {
+  for (const std::uint64_t head : {0u, 0x10000u}) {
+    Mapping plain{{mib(1024, 2048)}};
+    const Symbols whole = plain.kernel.symbols;
+    plain.kernel.symbols = {.text = whole.text, .stext = head == 0 ? 0 : whole.text + head, .end = whole.end};
+    plain.boot.machine.kernel = image_at(plain.kernel, PhysAddr{(1026u << 20)});
+    const std::size_t tables = plain.tables();
+    EXPECT_GE(tables, 8u);
+    EXPECT_LE(tables, 16u);  // those borders between sections need tables that one piece does not
+  }
+}
+
 TEST(Arm64PageTables, without_room_the_kernel_stops) {
   Mapping none{{mib(1024, 2048)}};
   ASSERT_TRUE(none.boot.system->memblock().reserve(mib(0, 2048), "test"));
