@@ -195,7 +195,7 @@ def check_pc():
 def check_map():
     holds("memmap=N$S", where("pc-2g", "0x10000010", "--cmdline", "quiet memmap=16M$0x10000000 memmap=1M#0x30000000"), firmware={"type": "usable"},
           map={"type": "reserved", "because": "parse_early_param", "where": "--cmdline, command line: memmap=16M$0x10000000"},
-          early={"is_memory": False}, ledger={"owner": "never taken in"}, resource={"path": ["Reserved"]})
+          early={"is_memory": False}, ledger={"owner": "never taken in, memmap=16M$0x10000000, memmap=1M#0x30000000"}, resource={"path": ["Reserved"]})
     holds("the word that decides is named", where("pc-2g", "0x30000010", "--cmdline", "memmap=16M$0x10000000 memmap=1M#0x30000000"),
           map={"type": "ACPI data", "where": "memmap=1M#0x30000000"})
     holds("mem=", where("pc-2g", "0x50000000", "--cmdline", "mem=1G"), map={"type": None, "where": "command line: mem=1G"}, zone={"zone": None})
