@@ -23,6 +23,12 @@ class Frames {
     return allocator_->alloc_pages(order, request);
   }
   Result<Done> free_pages(Pfn page, Order order) noexcept { return allocator_->free_pages(page, order); }
+  std::size_t alloc_pages_bulk(std::span<Pfn> pages, const buddy::Request& request) noexcept {
+    return allocator_->alloc_pages_bulk(pages, request);
+  }
+  std::size_t free_pages_bulk(std::span<const Pfn> pages) noexcept {
+    return allocator_->free_pages_bulk(pages);
+  }
   page::Descriptor* find(Pfn page) noexcept {
     page::Descriptor* const found = direct_ram_.descriptor_of(page);
     return found != nullptr ? found : allocator_->descriptor(page);

@@ -152,18 +152,21 @@ std::uint64_t AreaTree::room_of(const AreaNode& node, unsigned room_class) noexc
 
 // Returns   whether what those above it see has changed.
 bool AreaTree::refresh(AreaNode& node) noexcept {
-  const unsigned left = height_of(node.left), right = height_of(node.right);
-  const unsigned height = 1 + (left < right ? right : left);
-  bool is_changed = height != node.height;
+  static constexpr AreaNode none{.height = 0};
+  const AreaNode& left = node.left != nullptr ? *node.left : none;
+  const AreaNode& right = node.right != nullptr ? *node.right : none;
+  const unsigned height = 1 + (left.height < right.height ? right.height : left.height);
+  std::uint64_t changed = height ^ node.height;
   node.height = height;
+  const bool has_gap = node.gap != 0 && node.begin != node.end;
   for (unsigned i = 0; i < kRoomClasses; ++i) {
-    std::uint64_t room = node.room_in_front(kRoomAlignments[i]);
-    if (node.left != nullptr && node.left->room[i] > room) room = node.left->room[i];
-    if (node.right != nullptr && node.right->room[i] > room) room = node.right->room[i];
-    is_changed = is_changed || room != node.room[i];
+    std::uint64_t room = left.room[i] < right.room[i] ? right.room[i] : left.room[i];
+    if (has_gap)
+      if (const std::uint64_t own = node.room_in_front(kRoomAlignments[i]); room < own) room = own;
+    changed |= room ^ node.room[i];
     node.room[i] = room;
   }
-  return is_changed;
+  return changed != 0;
 }
 
 //     node             up

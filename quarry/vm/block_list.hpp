@@ -7,6 +7,8 @@
 
 #include <concepts>
 #include <cstddef>
+#include <span>
+#include <utility>
 
 #include "quarry/base/geometry.hpp"
 #include "quarry/base/range.hpp"
@@ -30,6 +32,15 @@ concept FrameSource = requires(P& p, const buddy::Request& request, Order order,
   { p.home_of(0u) } noexcept -> std::same_as<NodeId>;
   { p.cores() } noexcept -> std::same_as<const typename P::Cores&>;
 };
+
+// One that takes and gives single frames by the row: as many of them as it could, the first ones of the row.
+template <class P>
+concept RowSource = FrameSource<P> && requires(P& p, std::span<Pfn> out, std::span<const Pfn> in,
+                                               const buddy::Request& request) {
+  { p.alloc_pages_bulk(out, request) } noexcept -> std::same_as<std::size_t>;
+  { p.free_pages_bulk(in) } noexcept -> std::same_as<std::size_t>;
+};
+inline constexpr std::size_t kFrameRow = 32;
 
 struct Block {
   Pfn first;
@@ -70,21 +81,31 @@ class BlockList {
     for (std::uint64_t i = 0; i < count_ && i < kInline; ++i)
       if (!visit(unpack_block(inline_[i]))) return;
     Pfn page = first_;
-    for (std::uint64_t left = in_pages(); left != 0; page = Pfn{words(source, page)[0]}) {
+    for (std::uint64_t left = in_pages(); left != 0;) {
       const std::uint64_t here = left < per_page<P>() ? left : per_page<P>();
+      const std::uint64_t* const listed = words(source, page);
       for (std::uint64_t i = 0; i < here; ++i)
-        if (!visit(unpack_block(words(source, page)[1 + i]))) return;
+        if (!visit(unpack_block(listed[1 + i]))) return;
       left -= here;
+      page = Pfn{listed[0]};
     }
   }
 
   // Gives all blocks back, and the list's own pages.
   template <FrameSource P>
   void release(P& source) noexcept {
-    each(source, [&source](Block block) noexcept {
-      give_back(source, block);
+    Pfn row[kFrameRow];
+    std::size_t waiting = 0;
+    each(source, [&](Block block) noexcept {
+      if (!RowSource<P> || block.order != Order{0}) {
+        give_back(source, block);
+        return true;
+      }
+      row[waiting++] = block.first;
+      if (waiting == kFrameRow) give_row_back(source, {row, std::exchange(waiting, 0)});
       return true;
     });
+    give_row_back(source, {row, waiting});
     std::uint64_t left = in_pages();
     for (Pfn page = first_; left != 0;) {
       const Pfn next{words(source, page)[0]};
@@ -113,6 +134,11 @@ class BlockList {
   static void give_back(P& source, Block block) noexcept {
     const Result<Done> done = source.free_pages(block.first, block.order);
     check(bool{done}, "frames of an area were freed behind its back");
+  }
+  template <FrameSource P>
+  static void give_row_back([[maybe_unused]] P& source, [[maybe_unused]] std::span<const Pfn> row) noexcept {
+    if constexpr (RowSource<P>)
+      check(source.free_pages_bulk(row) == row.size(), "frames of an area were freed behind its back");
   }
   // A list's page is the kernel's own, wherever the area's frames may lie.
   template <FrameSource P>

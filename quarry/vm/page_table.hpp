@@ -216,7 +216,7 @@ class PageTable {
   // page_table_map_impl.hpp
   Result<Done> build(Span span, const NewMapping& mapping) noexcept;
   Result<Done> map_silently(VirtAddr at, PhysRange to, Access access) noexcept;
-  bool map_behind(VirtAddr at, PhysRange to, Access access, const Row& row) noexcept;
+  bool map_in_table(VirtAddr at, PhysRange to, Access access, const Row& row) noexcept;
   Entry* smallest_table_of(VirtAddr at) const noexcept;
   static bool fits(const Part& part, const NewMapping& mapping) noexcept;
   Result<std::uint64_t> plan_map(const Entry* table, unsigned level, Span span,

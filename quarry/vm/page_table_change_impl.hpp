@@ -71,6 +71,12 @@ template <TableFormat F, class P>
   requires port::DirectMap<P>
 Result<std::uint64_t> PageTable<F, P>::plan_change(const Entry* table, unsigned level, Span span,
                                                    const std::optional<Access>& access) const noexcept {
+  if (level == 0) {  // whole pages, which are never split
+    const Entry* const first = table + Tree::index(span.begin, 0);
+    for (std::uint64_t i = 0; i < (span.end - span.begin) >> kPage.shift(); ++i)
+      if (!F::is_present(load(first + i))) return Error::not_found;
+    return std::uint64_t{0};
+  }
   std::uint64_t missing = 0;
   for (Span rest = span; rest.begin != rest.end;) {
     const Part part = first_part(rest, level);
@@ -106,6 +112,11 @@ std::uint64_t PageTable<F, P>::tables_to_split(const Part& part) noexcept {
 template <TableFormat F, class P>
   requires port::DirectMap<P>
 void PageTable<F, P>::change_entries(Entry* table, unsigned level, Span span, Change& change) noexcept {
+  if (level == 0 && !change.access) {
+    Entry* const first = table + Tree::index(span.begin, 0);
+    for (std::uint64_t i = 0; i < (span.end - span.begin) >> kPage.shift(); ++i) store(first + i, 0);
+    return change.add(span);
+  }
   for (Span rest = span; rest.begin != rest.end;) {
     const Part part = first_part(rest, level);
     rest.begin = part.end;

@@ -70,11 +70,17 @@ bool PageTable<F, P>::is_empty(const Entry* table, unsigned level) noexcept {
 template <TableFormat F, class P>
   requires port::DirectMap<P>
 bool PageTable<F, P>::is_empty_around(const Entry* table, const Part& part) noexcept {
-  const unsigned level = part.level - 1;
-  const auto first = Tree::index(part.begin, level), last = Tree::index(part.end - 1, level);
-  if (first != 0 && load(table + (first - 1)) != 0) return false;
-  if (last + 1 < Tree::entries(level) && load(table + (last + 1)) != 0) return false;
-  return is_empty(table, level);
+  const unsigned level = part.level - 1, count = Tree::entries(level);
+  unsigned below = Tree::index(part.begin, level), above = Tree::index(part.end - 1, level) + 1;
+  // Tables at both ends of the part may have more in them than what it was.
+  for (unsigned inside = below; level != 0 && inside != above; ++inside)
+    if (load(table + inside) != 0) return false;
+  // What is left elsewhere is most often close by.
+  while (below != 0 || above != count) {
+    if (below != 0 && load(table + --below) != 0) return false;
+    if (above != count && load(table + above++) != 0) return false;
+  }
+  return true;
 }
 
 // --- Pages that are in no tree ---------------------------------------------------------------------------

@@ -16,7 +16,10 @@ Result<Done> PageTable<F, P>::map(VirtAddr at, PhysRange to, Access access) noex
 template <TableFormat F, class P>
   requires port::DirectMap<P>
 Result<Done> PageTable<F, P>::map(VirtAddr at, PhysRange to, Access access, Row& row) noexcept {
-  if (!map_behind(at, to, access, row)) {
+  const bool is_in_table =
+      row.table_ != nullptr && at == row.made_.end() && (at.raw & (Tree::span(1) - 1)) != 0;
+  if (!is_in_table) row.table_ = span_of(at, to.size()) ? smallest_table_of(at) : nullptr;
+  if (!map_in_table(at, to, access, row)) {
     if (const Result<Done> done = map_silently(at, to, access); !done) return done;
     row.table_ = smallest_table_of(at + Bytes{to.size().raw - kPage.bytes().raw});
   }
@@ -31,15 +34,15 @@ void PageTable<F, P>::finish_map(Row& row) noexcept {
   row = Row{};
 }
 
-// Right behind a row's last page, in the table of that one: no larger page begins there.
+// Pages in a table that is there already, in which nothing has to be planned.
 //
 // Returns   whether that was so, and it is done.
 template <TableFormat F, class P>
   requires port::DirectMap<P>
-bool PageTable<F, P>::map_behind(VirtAddr at, PhysRange to, Access access, const Row& row) noexcept {
+bool PageTable<F, P>::map_in_table(VirtAddr at, PhysRange to, Access access, const Row& row) noexcept {
   const std::uint64_t page = kPage.bytes().raw;
   const std::uint64_t slot = at.raw & (Tree::span(1) - 1), pages = to.size().raw >> kPage.shift();
-  if (row.table_ == nullptr || at != row.made_.end() || slot == 0) return false;
+  if (row.table_ == nullptr) return false;
   if (to.empty() || ((to.begin().raw | to.size().raw) & (page - 1)) != 0) return false;
   if (to.size().raw > Tree::span(1) - slot || !reaches(to)) return false;
   Entry* const first = row.table_ + (slot >> kPage.shift());
@@ -50,7 +53,7 @@ bool PageTable<F, P>::map_behind(VirtAddr at, PhysRange to, Access access, const
   return true;
 }
 
-// Null where a larger page is mapped.
+// Null where there is none yet, or a larger page is mapped.
 template <TableFormat F, class P>
   requires port::DirectMap<P>
 auto PageTable<F, P>::smallest_table_of(VirtAddr at) const noexcept -> Entry* {

@@ -165,7 +165,9 @@ class Vmalloc {
   Result<VirtAddr> allocate(const VmallocRequest& request, Content content) noexcept;
   Result<Done> take_frames(Area& area, const VmallocRequest& request, Content content) noexcept;
   Result<Done> zero(PfnRange frames) noexcept;
-  Result<Block> take_block(PageCount wanted, HugeBlocks& huge, const buddy::Request& request) noexcept;
+  Result<Block> take_huge(const buddy::Request& request) noexcept;
+  Result<std::size_t> take_row(std::span<Pfn> row, const buddy::Request& request) noexcept;
+  Result<Done> add_block(Area& area, const buddy::Request& request, Block block, Content content) noexcept;
   Result<Done> map_blocks(const Area& area, Access access) noexcept QUARRY_EXCLUDES(table_lock_);
   Result<Done> map_frames(const Area& area, std::span<const Pfn> frames, Access access) noexcept
       QUARRY_EXCLUDES(table_lock_);

@@ -80,21 +80,42 @@ Result<VirtAddr> Vmalloc<Tree, P, TableLock>::allocate(const VmallocRequest& req
   });
 }
 
+// A block of a large page.
 template <class Tree, FrameSource P, Lock TableLock>
-Result<Block> Vmalloc<Tree, P, TableLock>::take_block(PageCount wanted, HugeBlocks& huge,
-                                                      const buddy::Request& request) noexcept {
-  if constexpr (kHasHugeBlocks) {
-    if (huge == HugeBlocks::allowed && wanted >= kHugePages) {
-      buddy::Request modest = request;  // single frames will do as well
-      modest.effort = buddy::Effort::no_wait;
-      const Result<Pfn> block = frames_.alloc_pages(Order{kHugeOrder}, modest);
-      if (block) return Block{block.value(), Order{kHugeOrder}};
-      huge = HugeBlocks::never;
-    }
-  }
+Result<Block> Vmalloc<Tree, P, TableLock>::take_huge(const buddy::Request& request) noexcept {
+  buddy::Request modest = request;  // single frames will do as well
+  modest.effort = buddy::Effort::no_wait;
+  const Result<Pfn> block = frames_.alloc_pages(Order{kHugeOrder}, modest);
+  if (!block) return block.error();
+  return Block{block.value(), Order{kHugeOrder}};
+}
+
+// Single frames, at most as many as `row` has room for: one at least, or the error of one.
+template <class Tree, FrameSource P, Lock TableLock>
+Result<std::size_t> Vmalloc<Tree, P, TableLock>::take_row(std::span<Pfn> row,
+                                                          const buddy::Request& request) noexcept {
+  if constexpr (RowSource<P>)
+    if (row.size() > 1)
+      if (const std::size_t count = frames_.alloc_pages_bulk(row, request); count != 0) return count;
   const Result<Pfn> frame = frames_.alloc_pages(Order{0}, request);
   if (!frame) return frame.error();
-  return Block{frame.value(), Order{0}};
+  row[0] = frame.value();
+  return std::size_t{1};
+}
+
+// The area owns the block from here on, or nobody does.
+template <class Tree, FrameSource P, Lock TableLock>
+Result<Done> Vmalloc<Tree, P, TableLock>::add_block(Area& area, const buddy::Request& request, Block block,
+                                                    Content content) noexcept {
+  const Result<Done> listed = area.blocks.append(frames_, request, block);
+  if (!listed) {
+    const Result<Done> freed = frames_.free_pages(block.first, block.order);
+    check(bool{freed}, "a block that was just taken cannot be freed");
+    return listed;
+  }
+  area.pages.raw += block.order.pages().raw;
+  frames_taken_.fetch_add_relaxed(static_cast<std::size_t>(block.order.pages().raw));
+  return content == Content::any ? Result<Done>{Done{}} : zero(block.frames());
 }
 
 // On failure the area has what it got so far.
@@ -102,22 +123,29 @@ template <class Tree, FrameSource P, Lock TableLock>
 Result<Done> Vmalloc<Tree, P, TableLock>::take_frames(Area& area, const VmallocRequest& request,
                                                       Content content) noexcept {
   const buddy::Request frames{.highest = request.highest, .node = slab::node_asked(frames_, request.node)};
-  HugeBlocks huge = request.huge;
-  for (PageCount left{area.range().size().raw >> kPage.shift()}; left.raw != 0;) {
-    const Result<Block> block = take_block(left, huge, frames);
-    if (!block) return block.error();
-    const PfnRange run = block.value().frames();
-    const Result<Done> listed = area.blocks.append(frames_, frames, block.value());
-    if (!listed) {
-      const Result<Done> freed = frames_.free_pages(run.begin(), block.value().order);
-      check(bool{freed}, "a block that was just taken cannot be freed");
-      return listed;
+  std::uint64_t left = area.range().size().raw >> kPage.shift();
+  if constexpr (kHasHugeBlocks)
+    for (; request.huge == HugeBlocks::allowed && left >= kHugePages.raw; left -= kHugePages.raw) {
+      const Result<Block> block = take_huge(frames);
+      if (!block) break;
+      if (const Result<Done> done = add_block(area, frames, block.value(), content); !done) return done;
     }
-    area.pages.raw += run.size().raw;
-    frames_taken_.fetch_add_relaxed(static_cast<std::size_t>(run.size().raw));
-    left.raw -= run.size().raw;
-    if (content == Content::any) continue;
-    if (const Result<Done> zeroed = zero(run); !zeroed) return zeroed;
+  while (left != 0) {
+    Pfn row[kFrameRow];
+    const Result<std::size_t> taken =
+        take_row({row, left < kFrameRow ? static_cast<std::size_t>(left) : kFrameRow}, frames);
+    if (!taken) return taken.error();
+    left -= taken.value();
+    Result<Done> done = Done{};
+    for (std::size_t i = 0; i < taken.value(); ++i) {
+      if (done) {
+        done = add_block(area, frames, {row[i], Order{0}}, content);
+        continue;
+      }
+      const Result<Done> freed = frames_.free_pages(row[i], Order{0});
+      check(bool{freed}, "a frame that was just taken cannot be freed");
+    }
+    if (!done) return done;
   }
   return Done{};
 }
