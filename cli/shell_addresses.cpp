@@ -3,12 +3,11 @@
 #include <new>
 #include <optional>
 
-#include "cli/text.hpp"
+#include "cli/address_space.hpp"
 #include "quarry/base/geometries.hpp"
 #include "quarry/vm/format_arm.hpp"
 #include "quarry/vm/format_riscv64.hpp"
 #include "quarry/vm/format_x86_64.hpp"
-#include "quarry/vm/virtual_layout.hpp"
 
 namespace quarry::cli {
 namespace {
@@ -116,29 +115,40 @@ Owned make_arm64(shell::Machine& machine, hosted::PagedRam& ram, vm::VirtRange r
       if (bits == 39) return make<vm::Arm64<39, vm::Half::upper>>(machine, ram, range);
       return nothing();
     case 14: return bits == 48 ? make<vm::Arm64<48, vm::Half::upper, 14>>(machine, ram, range) : nothing();
-    case 16: return bits == 48 ? make<vm::Arm64<48, vm::Half::upper, 16>>(machine, ram, range) : nothing();
+    case 16:
+      if (bits == 48) return make<vm::Arm64<48, vm::Half::upper, 16>>(machine, ram, range);
+      if (bits == 42) return make<vm::Arm64<42, vm::Half::upper, 16>>(machine, ram, range);
+      return nothing();
+    default: return nothing();
+  }
+}
+
+Owned make_riscv64(shell::Machine& machine, hosted::PagedRam& ram, vm::VirtRange range) {
+  switch (machine.early().machine().limits.va_bits) {
+    case 39: return make<vm::Riscv64<39>>(machine, ram, range);
+    case 48: return make<vm::Riscv64<48>>(machine, ram, range);
+    case 57: return make<vm::Riscv64<57>>(machine, ram, range);
     default: return nothing();
   }
 }
 
 }  // namespace
 
-Owned simulated_addresses(shell::Machine& machine, hosted::PagedRam& ram, const BootReport& report) {
+Owned simulated_addresses(shell::Machine& machine, hosted::PagedRam& ram, const lnx::KernelProfile* kernel) {
+  const auto space = AddressSpace::of(machine.early(), kernel);
+  if (!space) return nothing();
   const auto page = machine.geometry().page_size().bytes().raw;
-  for (const auto& part : report.address_space) {
-    if (part.name != to_string(vm::name_of(vm::PartKind::vmalloc))) continue;
+  for (const vm::Part& part : space->layout().parts()) {
+    if (part.kind != vm::PartKind::vmalloc) continue;
     const vm::VirtRange range{vm::VirtAddr{(part.first + page - 1) & ~(page - 1)},
                               vm::VirtAddr{(part.last + 1) & ~(page - 1)}};
     switch (machine.early().machine().arch) {
       case boot::Arch::x86_64:
-        if (range.begin().raw >> 48 == 0xffff && range.begin().raw >= 0xffff'8000'0000'0000)
-          return make<vm::X86<4>>(machine, ram, range);
+        if (range.begin().raw >= 0xffff'8000'0000'0000) return make<vm::X86<4>>(machine, ram, range);
         return make<vm::X86<5>>(machine, ram, range);
       case boot::Arch::arm64: return make_arm64(machine, ram, range);
       case boot::Arch::arm: return make<vm::ArmLpae>(machine, ram, range);
-      case boot::Arch::riscv64:
-        if (machine.early().machine().limits.va_bits == 48) return make<vm::Riscv64<48>>(machine, ram, range);
-        return make<vm::Riscv64<39>>(machine, ram, range);
+      case boot::Arch::riscv64: return make_riscv64(machine, ram, range);
     }
   }
   return nothing();

@@ -41,9 +41,10 @@ class Session {
   PagesRun serve(memory::EarlySystem& early, hosted::PagedRam& ram, page::MetadataSource metadata,
                  std::optional<AsLinux> as_linux, const BootReport& report) {
     PagesRun run;
+    const lnx::KernelProfile* const kernel = as_linux ? &as_linux->machine.kernel : nullptr;
     with_policy(options_.policy, [&]<class Policy>() {
       run = serve_shell_of<Policy>({early, ram, metadata, as_linux}, options_.policy, teller_,
-                                   [&](shell::Machine& machine) { prompt(machine, ram, report); });
+                                   [&](shell::Machine& machine) { prompt(machine, ram, kernel, report); });
     });
     return run;
   }
@@ -51,9 +52,10 @@ class Session {
   bool has_bad_lines() const { return has_bad_lines_ && !console_.is_terminal(); }
 
  private:
-  void prompt(shell::Machine& machine, hosted::PagedRam& ram, const BootReport& report) {
+  void prompt(shell::Machine& machine, hosted::PagedRam& ram, const lnx::KernelProfile* kernel,
+              const BootReport& report) {
     if (console_.is_terminal()) greet(machine, report);
-    const auto addresses = simulated_addresses(machine, ram, report);
+    const auto addresses = simulated_addresses(machine, ram, kernel);
     shell::Shell shell{machine, console_, teller_, heap(), addresses.get()};
     shell.run();
     has_findings_ = shell.has_findings();

@@ -49,10 +49,12 @@ TextSink& Shell::put_address(TextSink& out, std::uint64_t address) noexcept {
   return out.put("0x").hex(address, addresses_->address_digits());
 }
 
-// "0xffffc90000200000  2052 KiB in 2 pages: 1 of 2 MiB, 1 of 4 KiB".
-void Shell::say_area(VirtAddr at) noexcept {
+// Notes it, and says "0xffffc90000200000  2052 KiB in 2 pages: 1 of 2 MiB, 1 of 4 KiB".
+void Shell::note_area(VirtAddr at) noexcept {
   const auto area = addresses_->find(at);
-  if (!area) return;
+  check(bool{area}, "an area that was handed out is not there");
+  // By its first page: registers need not begin there.
+  areas_.put(area.value().range.begin().raw, static_cast<std::uint64_t>(area.value().kind));
   constexpr unsigned most_sizes = 8;
   struct {
     Bytes size{};
@@ -93,7 +95,7 @@ void Shell::map_memory(const Words& words, Content content) noexcept {
     if (is_word(words[i], "nohuge")) {
       request.huge = vm::HugeBlocks::never;
     } else if (begins_with_word(words[i], "node=")) {
-      if (!read_node(words[i], node)) return;
+      if (!read_node(words[i], node) || !has_node(node.node)) return;
       request.node = node.node;
     } else {
       bad_line()->put(words[i]).put(": expected node= or nohuge");
@@ -105,8 +107,7 @@ void Shell::map_memory(const Words& words, Content content) noexcept {
   if (!areas_.make_room(1)) return no_memory_to_note();
   const auto at = addresses->vmalloc(request, content);
   if (!at) return refuse_area(Bytes{*size}, at.error());
-  areas_.put(at.value().raw, static_cast<std::uint64_t>(AreaKind::vmalloc));
-  say_area(at.value());
+  note_area(at.value());
 }
 
 void Shell::refuse_area(Bytes size, Error error) noexcept {
@@ -128,14 +129,15 @@ void Shell::unmap(TextView word, AreaKind kind) noexcept {
   AddressSpace* const addresses = number ? this->addresses() : nullptr;
   if (addresses == nullptr) return;
   const VirtAddr at{*number};
+  const auto area = addresses->find(at);
   const auto done = kind == AreaKind::vmalloc ? addresses->vfree(at)
                     : kind == AreaKind::vmap  ? addresses->vunmap(at)
                                               : addresses->iounmap(at);
   if (done) {
-    areas_.erase(*number);
+    check(bool{area}, "an area that was taken back had not been there");
+    areas_.erase(area.value().range.begin().raw);
     return;
   }
-  const auto area = addresses->find(at);
   Line line = refuse();
   put_address(*line, at.raw).put(": ");
   if (area && area.value().kind != kind) {
@@ -168,8 +170,7 @@ void Shell::vmap(const Words& words) noexcept {
   const auto at = addresses->vmap(frames.value(), kCaller);
   if (!at)
     return refuse_area(machine_.geometry().page_size().bytes_in(PageCount{words.size() - 1}), at.error());
-  areas_.put(at.value().raw, static_cast<std::uint64_t>(AreaKind::vmap));
-  say_area(at.value());
+  note_area(at.value());
 }
 
 void Shell::ioremap(const Words& words) noexcept {
@@ -192,8 +193,7 @@ void Shell::ioremap(const Words& words) noexcept {
   if (!areas_.make_room(1)) return no_memory_to_note();
   const auto at = addresses->ioremap(range, kCaller);
   if (!at) return refuse_area(Bytes{*size}, at.error());
-  areas_.put(at.value().raw, static_cast<std::uint64_t>(AreaKind::ioremap));
-  say_area(at.value());
+  note_area(at.value());
 }
 
 void Shell::purge(const Words&) noexcept {

@@ -88,13 +88,7 @@ std::optional<buddy::Request> Shell::request_of(const Words& words, std::size_t 
 std::optional<ObjectRequest> Shell::object_request_of(const Words& words, std::size_t first) noexcept {
   const auto request = request_of(words, first, {.node = slab::kHere});
   if (!request) return std::nullopt;
-  bool is_there = request->node == slab::kHere;
-  for (const zones::NodeRange& range : machine_.early().layout().node_ranges)
-    is_there = is_there || range.node == request->node;
-  if (!is_there) {
-    bad_line()->put("node=").dec(static_cast<unsigned>(request->node)).put(": there is no such node");
-    return std::nullopt;
-  }
+  if (request->node != slab::kHere && !has_node(request->node)) return std::nullopt;
   if (request->type == page::MigrateType::movable) {
     bad_line()->put("movable: objects stay where they are; expected unmovable or reclaimable");
     return std::nullopt;
@@ -115,6 +109,14 @@ std::optional<CacheId> Shell::cache_of(TextView name) noexcept {
   const auto found = machine_.find_cache(name);
   if (!found) bad_line()->put(name).put(": there is no such cache; 'slabinfo' lists them");
   return found;
+}
+
+// If not, that was said.
+bool Shell::has_node(NodeId node) noexcept {
+  for (const zones::NodeRange& range : machine_.early().layout().node_ranges)
+    if (range.node == node) return true;
+  bad_line()->put("node=").dec(static_cast<unsigned>(node)).put(": there is no such node");
+  return false;
 }
 
 bool Shell::read_node(TextView word, buddy::Request& request) noexcept {

@@ -128,6 +128,7 @@ class Shell {
   std::optional<ObjectRequest> object_request_of(const Words& words, std::size_t first) noexcept;
   std::optional<CacheId> cache_of(TextView name) noexcept;
   bool read_node(TextView word, buddy::Request& request) noexcept;
+  bool has_node(NodeId node) noexcept;
 
   // pages.cpp
   void alloc_pages(const Words& words) noexcept;
@@ -186,7 +187,7 @@ class Shell {
   void vmallocinfo(const Words& words) noexcept;
   AddressSpace* addresses() noexcept;
   TextSink& put_address(TextSink& out, std::uint64_t address) noexcept;
-  void say_area(vm::VirtAddr at) noexcept;
+  void note_area(vm::VirtAddr at) noexcept;
   void map_memory(const Words& words, Content content) noexcept;
   void refuse_area(Bytes size, Error error) noexcept;
   void unmap(TextView word, vm::AreaKind kind) noexcept;
