@@ -164,7 +164,7 @@ void hold_lines_to_the_laws(const BootReport& report, const Spans& ram) {
   for (const NodeEntry& node : report.nodes)
     for (const ZoneEntry& zone : node.zones) zones += zone.managed_pages;
   RC_ASSERT(managed == zones * report.page_size);
-  RC_ASSERT(managed >> 10 == report.mem_total_kib);
+  RC_ASSERT((managed >> 10) == report.mem_total_kib);
   RC_ASSERT((contiguous >> 10) >= report.cma_total_kib);
 }
 
