@@ -164,6 +164,21 @@ def check_addresses():
                "vfree 0xffffc90000000000", "vfree 0x1000", "translate 0xffffc90000900000", "translate 0x900000000000", "ioremap 0x100000 4K"),
          complaints=["inside an area that begins at 0xffffc90000000000$", "of vmalloc, which vfree takes back$", "waits to be purged$",
                      "no area begins there$", "nothing is mapped there$", "translate no such address$", "that is RAM; 'vmap'"])
+    says("registers need not begin a page", shell("ioremap 0xe0000123 4K", "translate 0xffffc90000000123", "iounmap 0xffffc90000000000", "ioremap 0xe0000123 4K",
+                                                  "iounmap 0xffffc90000004123", "held", "free_all", "audit"),
+         r"^0xffffc90000000123  8 KiB in 2 pages: 2 of 4 KiB$", r"^0xffffc90000000123 is 0xe0000123, in a page of 4 KiB, read and written, a device$",
+         r"^nothing\n0 blocks taken back\nevery law holds$")
+    says("requests that make no sense are named",
+         shell("vmalloc 0", "vmalloc x", "vmalloc 4K fast", "vmalloc 4K node=4", "vmap 0x7ffffff", "ioremap 0xe0000000 0", "ioremap 0xffffffffffffffff 2",
+               "ioremap 0xffffffff00000000 4K", "vmalloc 0xffffffffffffffff", "purge now", "vmallocinfo", "held", "audit"), r"\Anothing\nevery law holds\n\Z", status=2,
+         complaints=["BYTES 0:", "BYTES x: expected a number", "fast: expected node= or nohuge$", "node=4: there is no such node$", "0x7ffffff: there is no such page$",
+                     "BYTES 0: expected some", "BYTES 2: expected some", "no processor of this kind has such memory$", "no gap between areas for", "purge: expected nothing"])
+    for machine, begin in (("arm64-virt-8g", "0xffff800009c00000"), ("arm-highmem-2g", "0xf0800000"), ("qemu:-M q35 -m 2G -cpu max,phys-bits=52", "0xffa0000000000000"),
+                           ("qemu:qemu-system-riscv64 -M virt -m 2G", "0xffff8f8000000000")):
+        says(f"addresses of {machine}", shell("vzalloc 5M", "audit", "free_all", "purge", "audit", machine=machine),
+             rf"^{begin}  5 MiB in 258 pages: 2 of 2 MiB, 256 of 4 KiB$", r"^1 area forgotten by all CPUs; 1 page tables are left$",
+             r"^every law holds$")
+    says("memory of a node", shell("vmalloc 20000 node=4", "vmalloc 3M node=2", "vmallocinfo", machine="numa-8n"), r" pages=5 vmalloc N4=5$", r" pages=768 vmalloc N2=768$")
     says("more than there is leaves nothing behind", shell("drain", "vmalloc 100G", "vmalloc 4G", "purge", "audit"),
          r"^0 areas waited; 1 page tables are left$", r"^every law holds$", complaints=["no memory for 107374182400 bytes", "no memory for"])
 
