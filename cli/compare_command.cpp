@@ -77,14 +77,6 @@ Problem why_it_cannot_boot(const lnx::MachineDescription& machine, const std::st
   return {ExitStatus::cannot_boot, fmt::format("this machine cannot boot: {}", failure)};
 }
 
-TextStyle style_of(const CompareOptions& options) {
-  BootOptions same;
-  same.colour = options.colour;
-  same.output_file = options.output_file;
-  same.verbosity = options.verbosity;
-  return text_style(same);
-}
-
 }  // namespace
 
 const char* const kCompareExamples = R"(Examples:
@@ -135,7 +127,7 @@ int run_compare(const CompareOptions& options) {
                       .notes = machine->notes};
   const std::string text = options.format == Format::json
                                ? comparison_json(comparison, what)
-                               : comparison_text(comparison, what, style_of(options));
+                               : comparison_text(comparison, what, text_style(options));
   if (const auto problem = write_output(options.output_file, text)) return complain(*problem);
   return comparison.total().differ == 0 ? 0 : 1;
 }

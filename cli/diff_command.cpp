@@ -7,18 +7,6 @@
 #include "cli/text_report.hpp"
 
 namespace quarry::cli {
-namespace {
-
-TextStyle style_of(const DiffOptions& options) {
-  BootOptions same;
-  same.colour = options.colour;
-  same.output_file = options.output_file;
-  same.verbosity = options.verbosity;
-  return text_style(same);
-}
-
-}  // namespace
-
 const char* const kDiffExamples = R"(Examples:
   quarry diff a.dmesg b.dmesg                        two boots: what became of the memory, and why
   quarry diff old.dtb new.dtb --memory 0x80000000+1G two trees of one board
@@ -51,7 +39,7 @@ int run_diff(const DiffOptions& options) {
   report.attribution = *std::move(attribution);
   report.real = real_changes(sides->a.real, sides->b.real, mix, report.attribution);
   const std::string text =
-      options.format == Format::json ? diff_json(report) : diff_text(report, style_of(options));
+      options.format == Format::json ? diff_json(report) : diff_text(report, text_style(options));
   if (const auto problem = write_output(options.output_file, text)) return complain(*problem);
   return 0;
 }

@@ -5,30 +5,16 @@
 #include <map>
 #include <string>
 
+#include "linux/tree_words.hpp"
+
 namespace quarry::lnx {
 namespace {
 
-constexpr std::uint32_t kMagic = 0xd00dfeed, kVersion = 17, kCompatibleWith = 16;
-constexpr std::uint32_t kBegin = 1, kEnd = 2, kProperty = 3, kLast = 9;
-constexpr std::uint32_t kHeaderBytes = 40;
+using namespace tree;
 
 std::string_view view_of(TextView text) { return {text.data(), text.size()}; }
 std::string_view view_of(firmware::ByteView bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
-void put(std::string& into, std::uint32_t word) {
-  for (int shift = 24; shift >= 0; shift -= 8) into.push_back(static_cast<char>((word >> shift) & 0xff));
-}
-
-void put_wide(std::string& into, std::uint64_t number) {
-  put(into, static_cast<std::uint32_t>(number >> 32));
-  put(into, static_cast<std::uint32_t>(number & 0xffffffff));
-}
-
-void put_padded(std::string& into, std::string_view bytes) {
-  into.append(bytes);
-  into.append((4 - bytes.size() % 4) % 4, '\0');
 }
 
 }  // namespace
