@@ -5,10 +5,7 @@
 #include <rapidcheck/gtest.h>
 
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
 #include <iterator>
-#include <regex>
 
 #include "linux/describe.hpp"
 #include "linux/mix_parts.hpp"
@@ -255,26 +252,6 @@ RC_GTEST_PROP(MachineMix, each_address_is_as_in_one_of_the_two, ()) {
   }
   if (all_of(chosen)) RC_ASSERT(mixed->map == to.map);
   if (none_of(chosen)) RC_ASSERT(mixed->map == from.map);
-}
-
-// Options of a configuration that a boot reads and that are not listed would be left unexplained.
-TEST(MachineMix, every_option_that_is_read_is_taken_over) {
-  namespace fs = std::filesystem;
-  // CONFIG_NAME is of a message, and an architecture is a difference by itself.
-  const std::regex option{R"re("(CONFIG_(?!(?:NAME|X86_64|ARM64|ARM|RISCV)")[A-Z0-9_]+)")re"};
-  const auto known = read_options();
-  unsigned seen = 0;
-  for (const char* const folder : {"linux", "cli"})
-    for (const auto& file : fs::directory_iterator{fs::path{QUARRY_SOURCE} / folder}) {
-      const std::string name = file.path().filename().string();
-      if (!name.ends_with(".cpp") || name.ends_with("_test.cpp") || name == "mix_kernel.cpp") continue;
-      std::ifstream in{file.path()};
-      const std::string text{std::istreambuf_iterator<char>{in}, {}};
-      for (std::sregex_iterator at{text.begin(), text.end(), option}, end; at != end; ++at, ++seen)
-        EXPECT_NE(std::find(known.begin(), known.end(), (*at)[1].str()), known.end())
-            << name << ": " << (*at)[1];
-    }
-  EXPECT_GT(seen, 20u);
 }
 
 }  // namespace

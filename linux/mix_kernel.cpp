@@ -4,50 +4,11 @@
 #include <array>
 #include <memory>
 
+#include "linux/kernel_options.hpp"
 #include "linux/mix_parts.hpp"
 
 namespace quarry::lnx {
 namespace {
-
-constexpr std::string_view kReadOptions[] = {
-    "CONFIG_ARCH_FORCE_MAX_ORDER",
-    "CONFIG_ARM64_16K_PAGES",
-    "CONFIG_ARM64_64K_PAGES",
-    "CONFIG_ARM64_PA_BITS",
-    "CONFIG_ARM64_VA_BITS",
-    "CONFIG_ARM_LPAE",
-    "CONFIG_CMA",
-    "CONFIG_CMA_ALIGNMENT",
-    "CONFIG_CMA_AREAS",
-    "CONFIG_CMA_SIZE_MBYTES",
-    "CONFIG_DEFERRED_STRUCT_PAGE_INIT",
-    "CONFIG_DMA_CMA",
-    "CONFIG_DMA_PERNUMA_CMA",
-    "CONFIG_DMA_RESTRICTED_POOL",
-    "CONFIG_EFI",
-    "CONFIG_FORCE_MAX_ZONEORDER",
-    "CONFIG_HIGHMEM",
-    "CONFIG_HUGETLB_PAGE",
-    "CONFIG_LOG_BUF_SHIFT",
-    "CONFIG_LOG_CPU_MAX_BUF_SHIFT",
-    "CONFIG_NODES_SHIFT",
-    "CONFIG_NR_CPUS",
-    "CONFIG_NUMA",
-    "CONFIG_NUMA_EMU",
-    "CONFIG_PAGE_EXTENSION",
-    "CONFIG_PAGE_OFFSET",
-    "CONFIG_PGTABLE_LEVELS",
-    "CONFIG_RANDOMIZE_BASE",
-    "CONFIG_RANDOMIZE_MEMORY",
-    "CONFIG_SPARSEMEM",
-    "CONFIG_SPARSEMEM_VMEMMAP",
-    "CONFIG_TRANSPARENT_HUGEPAGE",
-    "CONFIG_TRANSPARENT_HUGEPAGE_ALWAYS",
-    "CONFIG_TRANSPARENT_HUGEPAGE_MADVISE",
-    "CONFIG_ZONE_DEVICE",
-    "CONFIG_ZONE_DMA",
-    "CONFIG_ZONE_DMA32",
-};
 
 std::string value_of(const KernelProfile& kernel, std::string_view option) {
   const auto found = kernel.config.find(option);
@@ -127,8 +88,8 @@ struct KernelMix {
     has_release = a.release != b.release || a.sizes != b.sizes;
     has_geometry = a.geometry.page_shift_ != b.geometry.page_shift_ ||
                    a.geometry.section_bits_ != b.geometry.section_bits_;
-    for (const std::string_view option : kReadOptions)
-      if (value_of(a, option) != value_of(b, option)) options.push_back(option);
+    for (const KernelOption& option : kernel_options())
+      if (value_of(a, option.name) != value_of(b, option.name)) options.push_back(option.name);
     if (has_image)
       differences.push_back({DifferenceKind::kernel, "the kernel's image",
                              byte_words(from.image.whole.size().raw), byte_words(to.image.whole.size().raw)});
@@ -191,8 +152,6 @@ struct KernelMix {
 };
 
 }  // namespace
-
-std::span<const std::string_view> read_options() { return kReadOptions; }
 
 MixPart kernel_part(const MachineDescription& from, const MachineDescription& to) {
   const auto mix = std::make_shared<KernelMix>(KernelMix{from, to, {}, false, false, false, false, {}});

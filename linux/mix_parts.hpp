@@ -55,9 +55,6 @@ class LoaderPlaces {
   std::optional<std::size_t> index_[kThings];  // of its difference
 };
 
-// Options of a kernel's configuration that anything here reads.
-std::span<const std::string_view> read_options();
-
 bool all_of(const Chosen& chosen);
 bool none_of(const Chosen& chosen);
 
