@@ -49,7 +49,8 @@ std::string life_text(const Life& life, const TextStyle& style) {
   text += style.in(Ink::faint, filled(fmt::format("{}, {}", life.source, life.arch), 0, style.width)) + "\n";
   const char* const arrow = style.unicode ? "← " : "<- ";
   for (const LifeStage& stage : life.stages) {
-    text += "\n" + style.in(Ink::heading, fmt::format("{:{}}", stage.name, kColumn)) +
+    if (!style.quiet) text += "\n";
+    text += style.in(Ink::heading, fmt::format("{:{}}", stage.name, kColumn)) +
             style.in(ink_of(stage), filled(stage.says, kColumn, style.width)) + "\n";
     if (style.quiet) continue;
     for (const Reason& reason : stage.reasons) {
