@@ -3,9 +3,8 @@
 #include <array>
 
 #include "kernel/at_rest.hpp"
-#include "kernel/cores.hpp"
 #include "kernel/flush_ledger.hpp"
-#include "kernel/stamp.hpp"
+#include "kernel/stress_phases.hpp"
 
 namespace kernel {
 
@@ -21,33 +20,20 @@ constexpr std::uint64_t kLargePages = 512;
 
 VirtAddr address_of(const void* memory) noexcept { return VirtAddr{reinterpret_cast<std::uint64_t>(memory)}; }
 
-// One core's part.
-struct alignas(64) Worker {
-  Inbox inbox{};
-  Stamp* held[kHeld] = {};  // of which `measure` is the pages
-  Stamp* hoard = nullptr;   // while memory is used up, linked
-  std::uint64_t random = 0, sequence = 0;
-  VmallocResult result{};
-};
+using Worker = StressWorker<VmallocResult, kHeld>;  // a stamp's `measure` is the pages
 
-std::uint64_t next_random(Worker& me) noexcept {
-  me.random ^= me.random << 13, me.random ^= me.random >> 7, me.random ^= me.random << 17;
-  return me.random >> 8;
-}
+class Stress : public StressPhases<Stress, Worker> {
+  using Phases = StressPhases<Stress, Worker>;
+  friend Phases;
 
-class Stress {
  public:
   Stress(Vmalloc& vmalloc, System& system, FlushLedger& ledger, std::span<Worker> workers) noexcept
-      : vmalloc_{vmalloc}, system_{system}, ledger_{ledger}, workers_{workers} {}
+      : Phases{workers}, vmalloc_{vmalloc}, system_{system}, ledger_{ledger} {}
 
-  // The phases, each of which all cores finish before the next begins.
   void steady(unsigned core) noexcept;
-  void use_up(unsigned core) noexcept;
-  void drop_all(unsigned core) noexcept;
-  void take_in(unsigned core) noexcept;
 
  private:
-  Stamp* get(Worker& me, unsigned core, std::uint64_t pages) noexcept;
+  Stamp* get(Worker& me, unsigned core) noexcept;
   void put_back(Worker& me, Stamp* area) noexcept;
   void show_frames(Worker& me) noexcept;
   void take_frames(Worker& me) noexcept;
@@ -56,7 +42,6 @@ class Stress {
   Vmalloc& vmalloc_;
   System& system_;
   FlushLedger& ledger_;
-  std::span<Worker> workers_;
 };
 
 // Most are small, one in sixteen is of pages by the hundred, one in 128 of large pages.
@@ -66,8 +51,9 @@ std::uint64_t some_pages(std::uint64_t random) noexcept {
   return 1 + random / 16 % 16;
 }
 
-Stamp* Stress::get(Worker& me, unsigned core, std::uint64_t pages) noexcept {
-  const bool is_zeroed = next_random(me) % 2 == 0;
+Stamp* Stress::get(Worker& me, unsigned core) noexcept {
+  const std::uint64_t pages = some_pages(me.next_random());
+  const bool is_zeroed = me.next_random() % 2 == 0;
   const quarry::vm::VmallocRequest request{.size = Bytes{pages * kPageBytes}, .caller = "stress_vmalloc"};
   const auto at = is_zeroed ? vmalloc_.vzalloc(request) : vmalloc_.vmalloc(request);
   if (!at) {
@@ -132,7 +118,7 @@ void Stress::show_frames(Worker& me) noexcept {
 
 // A block from the page allocator: none that some core reaches through a mapping.
 void Stress::take_frames(Worker& me) noexcept {
-  const Order order{static_cast<unsigned>(next_random(me) % 3)};
+  const Order order{static_cast<unsigned>(me.next_random() % 3)};
   const auto block = system_.frames().alloc_pages(order, {});
   if (!block) return;
   if (!ledger_.may_begin(PfnRange{block.value(), block.value() + order.pages()}))
@@ -155,21 +141,9 @@ void Stress::walk(Worker& me) noexcept {
 }
 
 void Stress::steady(unsigned core) noexcept {
-  Worker& me = workers_[core];
+  Worker& me = workers()[core];
   for (unsigned step = 0; step < kSteps && me.result.complaint.empty(); ++step) {
-    const std::uint64_t random = next_random(me);
-    Stamp*& slot = me.held[random % kHeld];
-    if (slot == nullptr) {
-      slot = get(me, core, some_pages(random >> 8));
-    } else if ((random >> 8 & 1) != 0) {
-      const auto to = static_cast<unsigned>((random >> 16) % workers_.size());
-      workers_[to].inbox.put(slot);
-      me.result.passed_on += to != core;
-      slot = nullptr;
-    } else {
-      put_back(me, slot);
-      slot = nullptr;
-    }
+    turn(me, core);
     take_frames(me);
     if (step % 8 == 0) take_in(core);
     if (step % kStepsAPurge == core % kStepsAPurge) vmalloc_.purge();
@@ -178,59 +152,10 @@ void Stress::steady(unsigned core) noexcept {
   }
 }
 
-// Until a core is refused several times in a row: frames end, lists of frames, page tables.
-void Stress::use_up(unsigned core) noexcept {
-  constexpr unsigned enough = 8;
-  Worker& me = workers_[core];
-  for (unsigned refused = 0; refused < enough && me.result.complaint.empty();) {
-    Stamp* const area = get(me, core, some_pages(next_random(me)));
-    ++refused;
-    if (area == nullptr) continue;
-    refused = 0;
-    area->next = me.hoard;
-    me.hoard = area;
-  }
-}
-
-void Stress::drop_all(unsigned core) noexcept {
-  Worker& me = workers_[core];
-  take_in(core);
-  while (me.hoard != nullptr && me.result.complaint.empty()) {
-    Stamp* const area = me.hoard;
-    me.hoard = area->next;
-    put_back(me, area);
-  }
-  for (Stamp*& slot : me.held) {
-    if (slot != nullptr) put_back(me, slot);
-    slot = nullptr;
-  }
-}
-
-void Stress::take_in(unsigned core) noexcept {
-  Worker& me = workers_[core];
-  for (Stamp* area = me.inbox.take_all(); area != nullptr && me.result.complaint.empty();) {
-    Stamp* const next = area->next;
-    put_back(me, area);
-    area = next;
-  }
-}
-
-template <void (Stress::*phase)(unsigned) noexcept>
-void on_all(Stress& all, unsigned cores) noexcept {
-  run_on_cores(
-      cores, [](void* self, unsigned core) noexcept { (static_cast<Stress*>(self)->*phase)(core); }, &all);
-}
-
-VmallocResult sum_of(std::span<const Worker> workers) noexcept {
-  VmallocResult sum;
-  for (const Worker& worker : workers) {
-    sum.operations += worker.result.operations;
-    sum.passed_on += worker.result.passed_on;
-    sum.refusals += worker.result.refusals;
-    if (sum.complaint.empty()) sum.complaint = worker.result.complaint;
-  }
-  return sum;
-}
+constexpr auto drop_all = [](Stress& all, unsigned core) noexcept { all.drop_all(core); };
+constexpr auto steady = [](Stress& all, unsigned core) noexcept { all.steady(core); };
+constexpr auto take_in = [](Stress& all, unsigned core) noexcept { all.take_in(core); };
+constexpr auto use_up = [](Stress& all, unsigned core) noexcept { all.use_up(core); };
 
 // The phases, on workers and a ledger that are areas themselves.
 VmallocResult run_phases(DirectMap& map, Vmalloc& vmalloc, System& system, unsigned cores) noexcept {
@@ -243,14 +168,14 @@ VmallocResult run_phases(DirectMap& map, Vmalloc& vmalloc, System& system, unsig
     first[core].random = 0x9e37'79b9'7f4a'7c15 * (core + 1);
   }
   Stress all{vmalloc, system, ledger, {first, cores}};
-  on_all<&Stress::steady>(all, cores);
-  on_all<&Stress::drop_all>(all, cores);
-  on_all<&Stress::use_up>(all, cores);
-  on_all<&Stress::drop_all>(all, cores);
-  on_all<&Stress::steady>(all, cores);
-  on_all<&Stress::drop_all>(all, cores);
-  on_all<&Stress::take_in>(all, cores);
-  VmallocResult result = sum_of({first, cores});
+  on_all(all, cores, steady);
+  on_all(all, cores, drop_all);
+  on_all(all, cores, use_up);
+  on_all(all, cores, drop_all);
+  on_all(all, cores, steady);
+  on_all(all, cores, drop_all);
+  on_all(all, cores, take_in);
+  VmallocResult result = sum_of(std::span<Worker>{first, cores});
   if (result.complaint.empty() && vmalloc.audit()) result.complaint = "a law of the areas is broken";
   if (!vmalloc.vfree(memory.value())) result.complaint = "the workers' memory was not taken back";
   return result;
