@@ -381,15 +381,13 @@ class alignas(64) KmemCache {
   std::uint32_t cores_;
   std::uint32_t nodes_;  // entries of table(): the highest node id and one
   std::uint32_t users_ = 1;
-  std::uint32_t visitors_ =
-      0;  // cores that walk all caches and are at this one; guarded by the allocator's lock
+  std::uint32_t visitors_ = 0;  // cores whose walk over all caches is here; guarded by the allocator's lock
   std::uint16_t id_;
   Memory memory_;
   Charged charged_;
   bool is_mergeable_;
   bool keeps_arrays_ = false;
-  Lists* only_ =
-      nullptr;  // where one node has memory: no object needs to be looked at to know where it belongs
+  Lists* only_ = nullptr;  // where one node has memory: all objects are its own
 };
 
 }  // namespace quarry::slab
