@@ -187,8 +187,8 @@ void PageAllocator<G, W, Policy, C>::refill(ZoneState& zone, Lists& lists, const
     for (;;) {
       // Each block may change which of an area's pages and the zone's own are next.
       if (!search.cma || zone.free_cma == 0) {
-        const std::uint32_t got =
-            pages_of(zone).take_row(search.order, search.type, wanted, keep, observer_, zone.count.tally);
+        const std::uint32_t got = pages_of(zone).take_row(search.order, search.type, search.type, wanted,
+                                                          keep, observer_, zone.count.tally);
         zone.free -= std::uint64_t{got} << search.order.raw();
         wanted -= got;
       }

@@ -10,6 +10,7 @@
 
 #include "quarry/buddy/cpu_limits.hpp"
 #include "quarry/buddy/cpu_list_names.hpp"
+#include "quarry/buddy/zone_pages.hpp"
 #include "quarry/page/memory_map.hpp"
 
 namespace quarry::buddy {
@@ -22,20 +23,14 @@ class CpuLists : public CpuListNames<G> {
   using Map = Memory;
   using Descriptor = typename Map::Descriptor;
   static constexpr bool kAreArrays = false;
-  struct Entry {};  // arrays have some
+  using Entry = NamedBlock<Descriptor>;
 
   std::uint64_t pages() const noexcept { return pages_; }
   bool is_empty(unsigned list) const noexcept { return lists_[list].count == 0; }
   std::uint32_t blocks(unsigned list) const noexcept { return lists_[list].count; }
 
-  // A block and its descriptor.
-  struct Block {
-    Pfn page = Descriptor::kNoFrame;
-    Descriptor* head = nullptr;
-  };
-
   // The block's descriptor says it is in use; afterwards that it is on a core's list of `type`, an ordinary one.
-  void push_front(Block block, unsigned list, MigrateType type) noexcept {
+  void push_front(Entry block, unsigned list, MigrateType type) noexcept {
     List& to = lists_[list];
     block.head->become_per_cpu(type, to.first.page, Descriptor::kNoFrame);
     if (to.count == 0)
@@ -45,7 +40,7 @@ class CpuLists : public CpuListNames<G> {
     to.first = block;
     count_up(to, list);
   }
-  void push_back(Block block, unsigned list, MigrateType type) noexcept {
+  void push_back(Entry block, unsigned list, MigrateType type) noexcept {
     List& to = lists_[list];
     block.head->become_per_cpu(type, Descriptor::kNoFrame, to.last.page);
     if (to.count == 0)
@@ -56,9 +51,9 @@ class CpuLists : public CpuListNames<G> {
     count_up(to, list);
   }
   // The list is not empty. The descriptor is left for the caller to write.
-  Block pop_front(Map& map, unsigned list) noexcept {
+  Entry pop_front(Map& map, unsigned list) noexcept {
     List& from = lists_[list];
-    const Block block = from.first;
+    const Entry block = from.first;
     if (count_down(from, list)) {
       const Pfn next = block.head->next_frame();
       from.first = {next, &map.at(next)};
@@ -66,9 +61,9 @@ class CpuLists : public CpuListNames<G> {
     }
     return block;
   }
-  Block pop_back(Map& map, unsigned list) noexcept {
+  Entry pop_back(Map& map, unsigned list) noexcept {
     List& from = lists_[list];
-    const Block block = from.last;
+    const Entry block = from.last;
     if (count_down(from, list)) {
       const Pfn previous = block.head->previous_frame();
       from.last = {previous, &map.at(previous)};
@@ -85,8 +80,9 @@ class CpuLists : public CpuListNames<G> {
 
  private:
   friend class Saboteur;
+  static constexpr Entry kNone{Descriptor::kNoFrame, nullptr};
   struct List {
-    Block first, last;  // none where it is empty
+    Entry first = kNone, last = kNone;  // where it is empty
     std::uint32_t count = 0;
   };
 
@@ -98,7 +94,7 @@ class CpuLists : public CpuListNames<G> {
   bool count_down(List& from, unsigned list) noexcept {
     pages_ -= Names::order_of(list).pages().raw;
     if (--from.count != 0) return true;
-    from.first = from.last = Block{};
+    from.first = from.last = kNone;
     return false;
   }
 

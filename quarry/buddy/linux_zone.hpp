@@ -48,8 +48,8 @@ class LinuxZone {
   // Returns   how many there were.
   // Cost      O(blocks + highest order for each block that is split).
   template <class Watcher, class Sink>
-  std::uint32_t take_row(Order order, MigrateType type, std::uint32_t wanted, Sink&& sink, Watcher& watcher,
-                         Tally& tally) noexcept;
+  std::uint32_t take_row(Order order, MigrateType from, MigrateType type, std::uint32_t wanted, Sink&& sink,
+                         Watcher& watcher, Tally& tally) noexcept;
   // Cost      may walk one pageblock, block by block.
   // Source    Linux 6.1, "__rmqueue_fallback".
   template <class Watcher>

@@ -105,21 +105,10 @@ template <Geometry G, class Extra>
 template <class Watcher>
 Result<Pfn> LinuxZone<G, Extra>::take(Order order, MigrateType from, MigrateType type, Watcher& watcher,
                                       Tally& tally) noexcept {
-  auto [best, high] = smallest(order, from);
-  if (best == nullptr) return Error::no_memory;
-  const Order found{high};
-  const Pfn page = best->first(found, from);
-  Descriptor* const head = &map_->at(page);
-  best->unlink(*head, found);
-  head->become_allocated(order, best->index(), type);
-  watcher.split(page, found, order);
-  tally.splits += high - order.raw();
-  while (high > order.raw()) {
-    --high;
-    const std::uint64_t half = std::uint64_t{1} << high;
-    best->push_front(head[half], Pfn{page.raw + half}, Order{high}, from);
-  }
-  return page;
+  Result<Pfn> taken = Error::no_memory;
+  take_row(
+      order, from, type, 1, [&taken](Pfn page, const Descriptor&) noexcept { taken = page; }, watcher, tally);
+  return taken;
 }
 
 // Below the smallest sufficient block there is none, so all that it is split into goes out before another block does: its pieces
@@ -128,32 +117,33 @@ Result<Pfn> LinuxZone<G, Extra>::take(Order order, MigrateType from, MigrateType
 //   |p0|p1|p2|p3|p4|.5|...6..|       five of eight: what is left is a block of order 0 and one of order 1
 template <Geometry G, class Extra>
 template <class Watcher, class Sink>
-std::uint32_t LinuxZone<G, Extra>::take_row(Order order, MigrateType type, std::uint32_t wanted, Sink&& sink,
-                                            Watcher& watcher, Tally& tally) noexcept {
+std::uint32_t LinuxZone<G, Extra>::take_row(Order order, MigrateType from, MigrateType type,
+                                            std::uint32_t wanted, Sink&& sink, Watcher& watcher,
+                                            Tally& tally) noexcept {
   std::uint32_t taken = 0;
   while (taken < wanted) {
-    const auto [part, high] = smallest(order, type);
+    const auto [part, high] = smallest(order, from);
     if (part == nullptr) break;
-    const Pfn first = part->first(Order{high}, type);
+    const Pfn first = part->first(Order{high}, from);
     Descriptor* const head = &map_->at(first);
     part->unlink(*head, Order{high});
     const std::uint32_t all = std::uint32_t{1} << (high - order.raw());
     const std::uint32_t out = all < wanted - taken ? all : wanted - taken;
-    unsigned from = high;  // of the block that the piece was first in when it went
+    unsigned size = high;  // of the block that the piece was first in when it went
     for (std::uint32_t i = 0;;) {
       const std::uint64_t at = std::uint64_t{i} << order.raw();
       head[at].become_allocated(order, part->index(), type);
-      watcher.split(Pfn{first.raw + at}, Order{from}, order);
-      tally.splits += from - order.raw();
+      watcher.split(Pfn{first.raw + at}, Order{size}, order);
+      tally.splits += size - order.raw();
       sink(Pfn{first.raw + at}, head[at]);
       if (++i == out) break;
-      from = order.raw() + count_trailing_zeros(i);
+      size = order.raw() + count_trailing_zeros(i);
     }
     for (std::uint32_t i = out; i < all;) {
-      const unsigned size = count_trailing_zeros(i);
+      const unsigned left = count_trailing_zeros(i);
       const std::uint64_t at = std::uint64_t{i} << order.raw();
-      part->push_front(head[at], Pfn{first.raw + at}, Order{order.raw() + size}, type);
-      i += std::uint32_t{1} << size;
+      part->push_front(head[at], Pfn{first.raw + at}, Order{order.raw() + left}, from);
+      i += std::uint32_t{1} << left;
     }
     taken += out;
   }
