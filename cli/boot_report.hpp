@@ -54,6 +54,7 @@ struct MapPiece {
   Span range;
   Kind kind = Kind::free;
   std::string owner;
+  std::string rule;
 };
 
 struct ZoneEntry {

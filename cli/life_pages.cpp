@@ -4,6 +4,7 @@
 #include "cli/life_context.hpp"
 #include "cli/sizes.hpp"
 #include "cli/text.hpp"
+#include "linux/ledger_rules.hpp"
 
 namespace quarry::cli {
 namespace {
@@ -35,20 +36,6 @@ std::string why_never(const LifeContext& context) {
   if (piece->range.size() % context.report.page_size != 0 && context.reserved() == nullptr)
     return fmt::format("its page is shared with '{}'", owner);
   return fmt::format("reserved memory stays with its owner: '{}'", owner);
-}
-
-// The rule that puts a byte into its bucket.
-std::string rule_of(const LifeContext& context, const std::string& owner) {
-  constexpr std::string_view back = ", given back";
-  if (owner == Ledger::kFree) return "memory that nobody reserved before the hand-over";
-  if (owner == Ledger::kNotAdded) return "firmware calls it usable, and memblock was never given it";
-  if (owner == Ledger::kRemoved) return "memblock had it, and it was taken out again";
-  if (owner == Ledger::kNoMap) return "memory that is marked not to be mapped";
-  if (owner == Ledger::kRounding) return "free bytes that make no whole page";
-  if (owner.ends_with(back)) return "reserved for the boot alone, and free afterwards";
-  if (owner.starts_with("CMA area")) return "reserved as a contiguous area, which lends its pages";
-  if (owner.starts_with("kernel ")) return "a part of the kernel's image";
-  return context.reserved() == nullptr ? "" : "reserved before the hand-over, and kept";
 }
 
 }  // namespace
@@ -90,10 +77,12 @@ LifeStage ledger_stage(const LifeContext& context) {
   }
   const PhysRange range{PhysAddr{piece->range.begin}, PhysAddr{piece->range.end}};
   stage.says = piece->owner;
-  std::string rule = rule_of(context, piece->owner);
+  const lnx::Bucket* const bucket = lnx::bucket_of(piece->owner);
   stage.because(fmt::format("{}, {}{}", mem_text(context, range), human_size(piece->range.size()),
-                            rule.empty() ? "" : ": " + rule));
+                            bucket == nullptr ? "" : fmt::format(": {}", bucket->about)));
+  if (!piece->rule.empty()) stage.because(piece->rule);
   stage.facts["owner"] = piece->owner;
+  stage.facts["rule"] = piece->rule;
   stage.facts.update(range_json(range));
   return stage;
 }

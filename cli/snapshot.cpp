@@ -88,7 +88,8 @@ std::vector<std::string> owners_in(const std::vector<lnx::LedgerPiece>& pieces, 
   auto at = std::partition_point(pieces.begin(), pieces.end(),
                                  [&](const auto& piece) { return piece.range.end() <= region.begin(); });
   for (; at != pieces.end() && at->range.begin() < region.end(); ++at) {
-    if (std::find(nobody.begin(), nobody.end(), at->owner) != nobody.end()) continue;
+    const lnx::Bucket* const bucket = lnx::bucket_of(at->owner);
+    if (bucket != nullptr && std::find(nobody.begin(), nobody.end(), bucket->owner) != nobody.end()) continue;
     if (std::find(owners.begin(), owners.end(), at->owner) == owners.end()) owners.push_back(at->owner);
   }
   return owners;
@@ -258,7 +259,7 @@ void read_ledger(const lnx::Ledger& ledger, BootReport& report) {
                              .fate = line.fate});
   }
   for (const auto& piece : ledger.pieces())
-    report.pieces.push_back({span_of(piece.range), kind_of(piece), piece.owner});
+    report.pieces.push_back({span_of(piece.range), kind_of(piece), piece.owner, piece.rule});
   report.ram_bytes = ledger.ram().raw;
 }
 

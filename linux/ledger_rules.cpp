@@ -120,6 +120,9 @@ const Bucket* bucket_of(std::string_view owner) {
       return &bucket;
     if (bucket.owner == owner) return &bucket;
   }
+  // With the options that wanted it so: "never taken in, mem=4G".
+  for (const Bucket& bucket : buckets())
+    if (!bucket.option.empty() && owner.starts_with(std::string{bucket.owner} + ", ")) return &bucket;
   return nullptr;
 }
 

@@ -26,7 +26,7 @@ struct Bucket {
 
 // All there are but what a tree or a device calls its own.
 std::span<const Bucket> buckets();
-// Null: none of that name.
+// Options that wanted it so may follow a name. Null: none of that name.
 const Bucket* bucket_of(std::string_view owner);
 
 // When an event was, and what the machine was told.

@@ -77,6 +77,9 @@ TEST(LedgerRules, each_bucket_has_a_name_of_its_own_and_words) {
         << bucket.owner;
   }
   EXPECT_EQ(bucket_of("kernel"), nullptr);
+  EXPECT_EQ(bucket_of("never taken in, mem=4G"), bucket_of("never taken in"));
+  EXPECT_NE(bucket_of("initrd, last page"), bucket_of("initrd"));
+  EXPECT_EQ(bucket_of("free, as a node may be called"), nullptr);
   ASSERT_NE(bucket_of("CMA area linux,cma"), nullptr);
   EXPECT_EQ(bucket_of("CMA area linux,cma")->owner, "CMA area *");
 }
