@@ -4,7 +4,7 @@
 
 #include <charconv>
 
-#include "cli/choice.hpp"
+#include "cli/report_options.hpp"
 
 namespace quarry::cli {
 namespace {
@@ -97,10 +97,8 @@ void BootArguments::add_machine_options(CLI::App& group, const std::string& endi
 
 void BootArguments::add_output_options(CLI::App& boot) {
   auto& group = *boot.add_option_group("Output");
-  add_choice<Format>(group, "--format", options_.format, {{"text", Format::text}, {"json", Format::json}},
-                     "");
-  add_choice<Colour>(group, "--color", options_.colour,
-                     {{"auto", Colour::automatic}, {"always", Colour::always}, {"never", Colour::never}}, "");
+  add_format(group, options_.format);
+  add_colour(group, options_.colour);
   add_choice<ShownStage>(group, "--stage", options_.stage,
                          {{"firmware", ShownStage::firmware},
                           {"early", ShownStage::early},
@@ -114,8 +112,7 @@ void BootArguments::add_output_options(CLI::App& boot) {
                  "print the built-in machines and how others are named instead");
   group.add_option("--observe", options_.observe_file, "write every early decision to FILE, as JSON Lines")
       ->option_text("FILE");
-  group.add_option("-o,--output", options_.output_file, "write to FILE, whole or not at all")
-      ->option_text("FILE");
+  add_output_file(group, options_.output_file);
   group.add_flag("-q,--quiet", words_.quiet, "only the ledger and the totals");
   group.add_flag("-v,--verbose", words_.verbose, "all of every list, and the wide texts of /proc");
 }

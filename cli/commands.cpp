@@ -7,10 +7,10 @@
 
 #include "cli/boot_command.hpp"
 #include "cli/boot_options.hpp"
-#include "cli/choice.hpp"
 #include "cli/compare_command.hpp"
 #include "cli/output.hpp"
 #include "cli/replay_command.hpp"
+#include "cli/report_options.hpp"
 #include "cli/shell_command.hpp"
 
 namespace quarry::cli {
@@ -78,8 +78,7 @@ Command add_replay(CLI::App& tool) {
       "replay", "replay the memblock=debug lines of a kernel's log; does it give the same addresses?");
   replay->footer(kReplayExamples);
   replay->add_option("LOG", options.log, "a kernel's log, a case directory, or '-'")->required();
-  add_choice<Format>(*replay, "--format", options.format, {{"text", Format::text}, {"json", Format::json}},
-                     "");
+  add_format(*replay, options.format);
   replay->add_option("-o,--output", options.output_file, "write to FILE, whole or not at all");
   replay->add_flag_callback(
       "-v,--verbose", [&options] { options.verbosity = Verbosity::verbose; },
@@ -99,17 +98,7 @@ Command add_compare(CLI::App& tool) {
   kept->machine.add_machine_options(*compare);
   auto& group = *compare->add_option_group("Output");
   group.add_option("--kind", options.kind, "one kind of quantities: zones, managed, …")->option_text("NAME");
-  add_choice<Format>(group, "--format", options.format, {{"text", Format::text}, {"json", Format::json}}, "");
-  add_choice<Colour>(group, "--color", options.colour,
-                     {{"auto", Colour::automatic}, {"always", Colour::always}, {"never", Colour::never}}, "");
-  group.add_option("-o,--output", options.output_file, "write to FILE, whole or not at all")
-      ->option_text("FILE");
-  auto* const verbose = group.add_flag_callback(
-      "-v,--verbose", [&options] { options.verbosity = Verbosity::verbose; }, "every quantity");
-  group
-      .add_flag_callback(
-          "-q,--quiet", [&options] { options.verbosity = Verbosity::quiet; }, "the last line alone")
-      ->excludes(verbose);
+  add_report_options(group, options, {.verbose = "every quantity", .quiet = "the last line alone"});
   return {compare, [kept]() -> int {
             if (const auto bad = kept->machine.check()) return refuse(*bad);
             if (const auto bad = check_compare(kept->options)) return refuse(*bad);
@@ -129,8 +118,7 @@ Command add_shell(CLI::App& tool) {
       ->option_text(fmt::format("[{}]", lnx::kDefaultMachine));
   machine.add_mode_options(*shell);
   machine.add_machine_options(*shell);
-  add_choice<Colour>(*shell, "--color", options.colour,
-                     {{"auto", Colour::automatic}, {"always", Colour::always}, {"never", Colour::never}}, "");
+  add_colour(*shell, options.colour);
   return {shell, [kept] { return start_shell(*kept); }};
 }
 

@@ -5,9 +5,9 @@
 #include <memory>
 
 #include "cli/boot_options.hpp"
-#include "cli/choice.hpp"
 #include "cli/commands.hpp"
 #include "cli/diff_command.hpp"
+#include "cli/report_options.hpp"
 
 namespace quarry::cli {
 namespace {
@@ -105,18 +105,8 @@ Command add_diff(CLI::App& tool) {
   of_sides.add_option("--append-b", options.b.append, "words behind the command line of B")
       ->option_text("WORDS");
   auto& group = *diff->add_option_group("Output");
-  add_choice<Format>(group, "--format", options.format, {{"text", Format::text}, {"json", Format::json}}, "");
-  add_choice<Colour>(group, "--color", options.colour,
-                     {{"auto", Colour::automatic}, {"always", Colour::always}, {"never", Colour::never}}, "");
-  group.add_option("-o,--output", options.output_file, "write to FILE, whole or not at all")
-      ->option_text("FILE");
-  auto* const verbose = group.add_flag_callback(
-      "-v,--verbose", [&options] { options.verbosity = Verbosity::verbose; }, "all of every list");
-  group
-      .add_flag_callback(
-          "-q,--quiet", [&options] { options.verbosity = Verbosity::quiet; },
-          "the totals, and a line a cause")
-      ->excludes(verbose);
+  add_report_options(group, options,
+                     {.verbose = "all of every list", .quiet = "the totals, and a line a cause"});
   return {diff, [kept, diff] { return start_diff(*kept, *diff); }};
 }
 

@@ -2,8 +2,8 @@
 #include <memory>
 
 #include "cli/boot_options.hpp"
-#include "cli/choice.hpp"
 #include "cli/commands.hpp"
+#include "cli/report_options.hpp"
 #include "cli/where_command.hpp"
 
 namespace quarry::cli {
@@ -47,14 +47,7 @@ Command add_where(CLI::App& tool) {
   asked.machine.add_mode_options(*where);
   asked.machine.add_machine_options(*where);
   auto& group = *where->add_option_group("Output");
-  add_choice<Format>(group, "--format", asked.format, {{"text", Format::text}, {"json", Format::json}}, "");
-  add_choice<Colour>(group, "--color", asked.colour,
-                     {{"auto", Colour::automatic}, {"always", Colour::always}, {"never", Colour::never}}, "");
-  group.add_option("-o,--output", asked.output_file, "write to FILE, whole or not at all")
-      ->option_text("FILE");
-  group.add_flag_callback(
-      "-q,--quiet", [&asked] { asked.verbosity = Verbosity::quiet; },
-      "what each stage says, without reasons");
+  add_report_options(group, asked, {.quiet = "what each stage says, without reasons"});
   return {where, [kept] { return answer(*kept); }};
 }
 
