@@ -17,29 +17,21 @@
 
 #include "benchmarks/random.hpp"
 #include "quarry/slab/slab_allocator.hpp"
-#include "quarry/vm/format_arm.hpp"
-#include "quarry/vm/format_x86_64.hpp"
 #include "quarry/vm/vmalloc.hpp"
-#include "tests/page_table_walker.hpp"
 #include "tests/stress_main.hpp"
 #include "tests/two_node_machine.hpp"
+#include "tests/walked_formats.hpp"
 
 namespace quarry::vm {
 namespace {
 
 constexpr std::uint64_t kPage = 4096;
 
-struct FourLevels : X86<4> {
+struct FourLevels : walker::WalkedX86<4> {
   static constexpr std::uint64_t kBase = 0xffff'c900'0000'0000;
-  static auto walk(std::uint64_t root, std::uint64_t virt, const walker::ReadWord& read) {
-    return walker::walk_x86(4, root, virt, read);
-  }
 };
-struct ArmPages : Arm64<48, Half::upper> {
+struct ArmPages : walker::WalkedArm64<48> {
   static constexpr std::uint64_t kBase = 0xffff'8000'0800'0000;
-  static auto walk(std::uint64_t root, std::uint64_t virt, const walker::ReadWord& read) {
-    return walker::walk_arm(12, 48, 48, 2, root, virt, read);
-  }
 };
 
 // What one core remembers: the last translation of each of so many places. Touched under a guard of that core only.

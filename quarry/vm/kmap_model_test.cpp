@@ -10,36 +10,25 @@
 #include <string>
 #include <vector>
 
-#include "quarry/vm/format_riscv64.hpp"
-#include "quarry/vm/format_x86_64.hpp"
 #include "quarry/vm/kmap_machine_test.hpp"
-#include "tests/page_table_walker.hpp"
+#include "tests/walked_formats.hpp"
 
 namespace quarry::vm {
 namespace {
 
 // 3G/1G: the pool ends where the direct map begins; one of its windows is another's neighbour in the same table.
-struct Split3G : ArmLpae {
+struct Split3G : walker::WalkedLpae {
   static constexpr KmapPlaces kPlaces{VirtAddr{0xbfe0'0000}, VirtAddr{0xffc8'0000}};
-  static auto walk(std::uint64_t root, std::uint64_t virt, const walker::ReadWord& read) {
-    return walker::walk_arm(12, 32, 40, 1, root, virt, read);
-  }
 };
 struct Split2G : Split3G {
   static constexpr KmapPlaces kPlaces{VirtAddr{0x7fe0'0000}, VirtAddr{0xffc8'0000}};
 };
 // Across two tables.
-struct FourLevels : X86<4> {
+struct FourLevels : walker::WalkedX86<4> {
   static constexpr KmapPlaces kPlaces{VirtAddr{0xffff'c900'001f'e000}, VirtAddr{0xffff'ffff'ff1f'e000}};
-  static auto walk(std::uint64_t root, std::uint64_t virt, const walker::ReadWord& read) {
-    return walker::walk_x86(4, root, virt, read);
-  }
 };
-struct Sv39 : Riscv64<39> {
+struct Sv39 : walker::WalkedRiscv64<39> {
   static constexpr KmapPlaces kPlaces{VirtAddr{0xffff'ffc8'0000'0000}, VirtAddr{0xffff'ffc8'0000'8000}};
-  static auto walk(std::uint64_t root, std::uint64_t virt, const walker::ReadWord& read) {
-    return walker::walk_riscv(3, root, virt, read);
-  }
 };
 
 template <class F, std::uint32_t kWindows, std::uint32_t kSlots>

@@ -9,47 +9,29 @@
 #include <memory>
 #include <vector>
 
-#include "quarry/vm/format_arm.hpp"
-#include "quarry/vm/format_riscv64.hpp"
-#include "quarry/vm/format_x86_64.hpp"
 #include "quarry/vm/page_table.hpp"
-#include "tests/page_table_walker.hpp"
+#include "tests/walked_formats.hpp"
 
 namespace quarry::vm {
 namespace {
 
 // A format, where its addresses begin, and how a processor walks it.
-struct FourLevels : X86<4> {
+struct FourLevels : walker::WalkedX86<4> {
   static constexpr std::uint64_t kBase = 0xffff'8000'0000'0000;
-  static auto walk(std::uint64_t root, std::uint64_t virt, const walker::ReadWord& read) {
-    return walker::walk_x86(4, root, virt, read);
-  }
 };
-struct FiveLevels : X86<5> {
+struct FiveLevels : walker::WalkedX86<5> {
   static constexpr std::uint64_t kBase = 0;
-  static auto walk(std::uint64_t root, std::uint64_t virt, const walker::ReadWord& read) {
-    return walker::walk_x86(5, root, virt, read);
-  }
 };
 template <unsigned VirtBits, unsigned PageShift>
-struct ArmPages : Arm64<VirtBits, Half::upper, PageShift> {
+struct ArmPages : walker::WalkedArm64<VirtBits, PageShift> {
   static constexpr std::uint64_t kBase = UINT64_MAX << VirtBits;
-  static auto walk(std::uint64_t root, std::uint64_t virt, const walker::ReadWord& read) {
-    return walker::walk_arm(PageShift, VirtBits, 48, 2, root, virt, read);
-  }
 };
-struct Lpae : ArmLpae {
+struct Lpae : walker::WalkedLpae {
   static constexpr std::uint64_t kBase = 0;
-  static auto walk(std::uint64_t root, std::uint64_t virt, const walker::ReadWord& read) {
-    return walker::walk_arm(12, 32, 40, 1, root, virt, read);
-  }
 };
 template <unsigned VirtBits>
-struct Sv : Riscv64<VirtBits> {
+struct Sv : walker::WalkedRiscv64<VirtBits> {
   static constexpr std::uint64_t kBase = UINT64_MAX << (VirtBits - 1);
-  static auto walk(std::uint64_t root, std::uint64_t virt, const walker::ReadWord& read) {
-    return walker::walk_riscv((VirtBits - 12) / 9, root, virt, read);
-  }
 };
 
 // Tables, and processors that walk them: whatever was translated once stays remembered until gone() or all().

@@ -9,40 +9,25 @@
 
 #include "quarry/base/geometries.hpp"
 #include "quarry/port/one_core.hpp"
-#include "quarry/vm/format_arm.hpp"
-#include "quarry/vm/format_riscv64.hpp"
-#include "quarry/vm/format_x86_64.hpp"
 #include "quarry/vm/vmalloc.hpp"
-#include "tests/page_table_walker.hpp"
+#include "tests/walked_formats.hpp"
 
 namespace quarry::vm {
 namespace {
 
 constexpr std::uint64_t kPage = 4096;
 
-struct FourLevels : X86<4> {
+struct FourLevels : walker::WalkedX86<4> {
   static constexpr std::uint64_t kBase = 0xffff'c900'0000'0000;
-  static auto walk(std::uint64_t root, std::uint64_t virt, const walker::ReadWord& read) {
-    return walker::walk_x86(4, root, virt, read);
-  }
 };
-struct ArmPages : Arm64<48, Half::upper> {
+struct ArmPages : walker::WalkedArm64<48> {
   static constexpr std::uint64_t kBase = 0xffff'8000'0800'0000;
-  static auto walk(std::uint64_t root, std::uint64_t virt, const walker::ReadWord& read) {
-    return walker::walk_arm(12, 48, 48, 2, root, virt, read);
-  }
 };
-struct Lpae : ArmLpae {
+struct Lpae : walker::WalkedLpae {
   static constexpr std::uint64_t kBase = 0xf080'0000;
-  static auto walk(std::uint64_t root, std::uint64_t virt, const walker::ReadWord& read) {
-    return walker::walk_arm(12, 32, 40, 1, root, virt, read);
-  }
 };
-struct Sv39 : Riscv64<39> {
+struct Sv39 : walker::WalkedRiscv64<39> {
   static constexpr std::uint64_t kBase = 0xffff'ffc8'0000'0000;
-  static auto walk(std::uint64_t root, std::uint64_t virt, const walker::ReadWord& read) {
-    return walker::walk_riscv(3, root, virt, read);
-  }
 };
 
 // Frames from 0x1'0000 on, of which some have an owner. Nobody is given one that the processor remembers.
