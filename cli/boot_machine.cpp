@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "cli/flow_watch.hpp"
 #include "cli/mem_total_bounds.hpp"
 #include "cli/run_pages.hpp"
 #include "cli/snapshot.hpp"
@@ -16,6 +15,17 @@
 
 namespace quarry::cli {
 namespace {
+
+boot::StepObserver steps_into(EventLog& log) {
+  return {&log,
+          [](void* self, const boot::Step& step, const boot::State&) noexcept {
+            static_cast<EventLog*>(self)->set_step(step.name);
+          },
+          [](void* self, const boot::Step&, const boot::State& state) noexcept {
+            static_cast<EventLog*>(self)->note_map(state.map.entries());
+            static_cast<EventLog*>(self)->set_step({});
+          }};
+}
 
 // The library's own tables in the machine's RAM. What memblock hands out there reads as zero without being
 // written, so that a machine of terabytes fits a small host.
@@ -128,10 +138,9 @@ lnx::Expected<BootReport> boot_machine(const lnx::MachineDescription& descriptio
   hosted::VirtualArena outside;
   hosted::PagedRam ram{std::span{&hosted::kEverything, 1}, machine.geometry.page_size()};
   lnx::LinuxAllocations allocations{description.kernel};
-  FlowWatch watch{ram_in(report), log};
   memory::EarlyConfig config{.spare = hosted::spare_of(outside.arena()),
                              .observer = log.observer(),
-                             .steps = watch.observer(),
+                             .steps = steps_into(log),
                              .early = choice,
                              .bitmap_map = hosted::direct_map_of(ram),
                              .bootmem_observer = log.bootmem_observer()};

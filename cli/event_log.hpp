@@ -35,12 +35,6 @@ struct LoggedEvent {
   }
 };
 
-// RAM of the firmware's map that the kernel's own map of x86 did not have any more after a step.
-struct MapLoss {
-  PhysRange range;
-  std::string step;
-};
-
 // The firmware's map as a step of the flow left it.
 struct MapMoment {
   std::string step;
@@ -56,8 +50,6 @@ class EventLog {
   // The map after the running step: kept if the step changed it.
   void note_map(std::span<const firmware::MapEntry> entries);
   const std::vector<LoggedEvent>& events() const noexcept { return events_; }
-  void lose(PhysRange range) { losses_.push_back({range, step_}); }
-  const std::vector<MapLoss>& losses() const noexcept { return losses_; }
   const std::vector<MapMoment>& maps() const noexcept { return maps_; }
   // One JSON object a line, in order.
   std::string json_lines() const;
@@ -66,7 +58,6 @@ class EventLog {
   void add(const early::Event& event, boot::EarlyChoice allocator);
 
   std::vector<LoggedEvent> events_;
-  std::vector<MapLoss> losses_;
   std::vector<MapMoment> maps_;
   std::string step_;
 };

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 
+#include "cli/map_losses.hpp"
 #include "cli/text.hpp"
 #include "linux/kernel_profile.hpp"
 #include "linux/ledger_rules.hpp"
@@ -96,15 +97,17 @@ std::vector<std::string> owners_in(const std::vector<lnx::LedgerPiece>& pieces, 
 }
 
 // What was never taken in, and by whose wish: a step that changed the kernel's map, or what a tree's memory is held to.
-void explain_losses(const BootReport& report, const EventLog& log, boot::Arch arch, lnx::Ledger& ledger) {
+void explain_losses(const BootReport& report, std::span<const PhysRange> ram, const EventLog& log,
+                    boot::Arch arch, lnx::Ledger& ledger) {
   const std::string name{lnx::Ledger::kNotAdded};
-  for (const MapLoss& loss : log.losses()) {
+  const bool is_x86 = arch == boot::Arch::x86_64;
+  const auto losses = is_x86 ? map_losses({ram.begin(), ram.end()}, log.maps()) : std::vector<MapLoss>{};
+  for (const MapLoss& loss : losses) {
     const bool is_told = loss.step == "parse_early_param" || loss.step == "e820__finish_early_params";
     const std::string wish = is_told ? lnx::options_in(report.cmdline, {"mem", "memmap"}) : "";
     ledger.explain(loss.range, {lnx::listed(name, wish), lnx::listed(loss.step, wish)});
   }
-  const char* const otherwise =
-      arch == boot::Arch::x86_64 ? "e820__memblock_setup" : "early_init_dt_add_memory_arch";
+  const char* const otherwise = is_x86 ? "e820__memblock_setup" : "early_init_dt_add_memory_arch";
   for (const lnx::LedgerPiece& piece : ledger.pieces())
     if (piece.owner == name && piece.rule.empty()) ledger.explain(piece.range, {name, otherwise});
 }
@@ -236,6 +239,7 @@ lnx::Ledger make_ledger(const BootReport& report, const EventLog& log) {
   std::vector<PhysRange> ram;
   for (const auto& entry : report.firmware)
     if (entry.is_ram) ram.push_back({PhysAddr{entry.range.begin}, PhysAddr{entry.range.end}});
+  const std::size_t of_firmware = ram.size();
   for (const auto& event : log.events())
     if (event.action == early::Action::add && event.allocator == boot::EarlyChoice::memblock)
       ram.push_back(event.range);
@@ -244,7 +248,7 @@ lnx::Ledger make_ledger(const BootReport& report, const EventLog& log) {
   for (const auto& event : log.events())
     if (is_news(event))
       ledger.apply(event.event(), lnx::claim_of(event.event(), {arch, event.step, report.cmdline}));
-  explain_losses(report, log, arch, ledger);
+  explain_losses(report, std::span{ram}.first(of_firmware), log, arch, ledger);
   return ledger;
 }
 

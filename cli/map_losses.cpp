@@ -1,8 +1,7 @@
-#include "cli/flow_watch.hpp"
+#include "cli/map_losses.hpp"
 
 #include <algorithm>
-
-#include "quarry/map/e820_map.hpp"
+#include <utility>
 
 namespace quarry::cli {
 namespace {
@@ -40,37 +39,26 @@ void divide(const std::vector<PhysRange>& all, const std::vector<PhysRange>& lef
 
 }  // namespace
 
-FlowWatch::FlowWatch(std::vector<PhysRange> ram, EventLog& log) : ram_{joined(std::move(ram))}, log_{log} {}
-
-boot::StepObserver FlowWatch::observer() noexcept {
-  return {this,
-          [](void* self, const boot::Step& step, const boot::State&) noexcept {
-            static_cast<FlowWatch*>(self)->log_.set_step(step.name);
-          },
-          [](void* self, const boot::Step&, const boot::State& state) noexcept {
-            auto& watch = *static_cast<FlowWatch*>(self);
-            watch.log_.note_map(state.map.entries());
-            watch.look_at(state);
-            watch.log_.set_step({});
-          }};
-}
-
-void FlowWatch::look_at(const boot::State& state) {
-  // Before firmware's map is set up there is none.
-  if (state.machine.arch != boot::Arch::x86_64 || state.map.size() == 0) return;
+std::vector<MapLoss> map_losses(std::vector<PhysRange> ram, std::span<const MapMoment> moments) {
   using firmware::MapType;
-  std::vector<PhysRange> usable;
-  for (const firmware::MapEntry& entry : state.map.entries())
-    if (entry.type == MapType::usable || entry.type == MapType::reserved_kern)
-      usable.push_back(PhysRange::sized(entry.base, entry.size));
-  std::vector<PhysRange> left;
-  divide(ram_, joined(std::move(usable)), [&](PhysRange range, bool is_left) {
-    if (is_left)
-      left.push_back(range);
-    else
-      log_.lose(range);
-  });
-  ram_ = std::move(left);
+  std::vector<MapLoss> losses;
+  ram = joined(std::move(ram));
+  for (const MapMoment& moment : moments) {
+    if (moment.entries.empty()) continue;  // before firmware's map is set up there is none
+    std::vector<PhysRange> usable;
+    for (const firmware::MapEntry& entry : moment.entries)
+      if (entry.type == MapType::usable || entry.type == MapType::reserved_kern)
+        usable.push_back(PhysRange::sized(entry.base, entry.size));
+    std::vector<PhysRange> left;
+    divide(ram, joined(std::move(usable)), [&](PhysRange range, bool is_left) {
+      if (is_left)
+        left.push_back(range);
+      else
+        losses.push_back({range, moment.step});
+    });
+    ram = std::move(left);
+  }
+  return losses;
 }
 
 }  // namespace quarry::cli
