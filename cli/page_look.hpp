@@ -5,20 +5,16 @@
 #include <string>
 
 #include "quarry/base/range.hpp"
+#include "quarry/memory/page_place.hpp"
 #include "quarry/memory/timeline.hpp"
-#include "quarry/page/descriptor.hpp"
 
 namespace quarry::cli {
 
-struct PageLook {
-  bool is_described = false;  // it has a descriptor
-  bool is_deferred =
-      false;  // of a section that is free as a whole: its descriptors wait until somebody needs them
-  page::State state = page::State::nothing;                  // of the block that it lies in
-  PfnRange block{};                                          // empty: it lies in none
-  page::MigrateType pageblock = page::MigrateType::movable;  // of the pageblock, where there is a descriptor
-  std::string cache;                                         // of a slab
-  std::uint64_t object_bytes = 0;                            // the same
+struct PageLook : memory::PagePlace {
+  bool is_described = false;       // it has a descriptor; without one nothing else is said
+  bool is_deferred = false;        // all of its section is free: descriptors wait until somebody needs them
+  std::string cache;               // of a slab
+  std::uint64_t object_bytes = 0;  // the same
 };
 using PageLooker = std::function<PageLook(Pfn)>;
 

@@ -91,28 +91,16 @@ class PagesStage {
   }
 
   PageLook look_at(Pfn page) {
-    auto& allocator = system_.allocator();
-    auto& map = allocator.map();
     PageLook look;
-    if (map.find(page) == nullptr) return look;
+    const auto place = memory::place_of(system_.allocator(), early_.layout(), page);
+    if (!place) return look;
+    static_cast<memory::PagePlace&>(look) = place.value();
     look.is_described = true;
-    look.pageblock = map.pageblock_type(page);
+    auto& map = system_.allocator().map();
     if constexpr (!G.is_flat()) look.is_deferred = map.is_deferred(page);
-    for (std::uint32_t zone = 0; zone < allocator.zone_count(); ++zone) {
-      if (!early_.layout().zones[zone].is_populated()) continue;
-      const auto free = allocator.zone_pages(zone).block_of(page);
-      if (!free) continue;
-      look.state = page::State::free;
-      look.block = {free.value().page, free.value().page + free.value().order.pages()};
-      return look;
-    }
-    const auto head = page::head_of(map, page);
-    if (!head) return look;
-    const auto& block = map.at(head.value());
-    look.state = block.state();
-    look.block = {head.value(), head.value() + block.order().pages()};
     if (look.state != page::State::slab) return look;
-    if (const auto* const cache = system_.slabs().by_id(block.cache()); cache != nullptr) {
+    if (const auto* const cache = system_.slabs().by_id(map.at(look.block.begin()).cache());
+        cache != nullptr) {
       look.cache = to_string(cache->name());
       look.object_bytes = cache->packing().object_size;
     }

@@ -10,6 +10,7 @@
 #include "quarry/buddy/request.hpp"
 #include "quarry/buddy/zone_stats.hpp"
 #include "quarry/memory/early_system.hpp"
+#include "quarry/memory/page_place.hpp"
 #include "quarry/page/descriptor.hpp"
 #include "quarry/slab/kmem_cache.hpp"
 #include "quarry/view/slab_memory.hpp"
@@ -18,11 +19,7 @@
 namespace quarry::shell {
 
 // What a page is, for those who look at it.
-struct PageLook {
-  page::State state = page::State::nothing;
-  PfnRange block{};  // that it lies in; empty: none is known
-  page::MigrateType pageblock = page::MigrateType::movable;
-};
+using PageLook = memory::PagePlace;
 
 // A contiguous area, for those who look at it.
 struct AreaLook {

@@ -224,24 +224,13 @@ std::size_t Stage<System, P>::alloc_objects(CacheId id, std::span<PhysAddr> into
 
 template <class System, port::InverseMap P>
 std::optional<PageLook> Stage<System, P>::look_at(Pfn page) noexcept {
-  const page::Descriptor* const own = pages().descriptor(page);
-  if (own == nullptr) return std::nullopt;
-  auto& map = pages().map();
-  PageLook look{.state = own->state(), .block = {}, .pageblock = map.pageblock_type(page)};
-  for (std::uint32_t zone = 0; zone < pages().zone_count(); ++zone) {
-    if (!early().layout().zones[zone].is_populated()) continue;
-    const auto free = pages().zone_pages(zone).block_of(page);
-    if (!free) continue;
-    look.state = page::State::free;
-    look.block = {free.value().page, free.value().page + free.value().order.pages()};
-    return look;
-  }
-  const auto head = page::head_of(map, page);
-  if (!head) return look;
-  const page::Descriptor& block = map.at(head.value());
-  look.state = block.state();
-  if (look.state == page::State::allocated || look.state == page::State::slab)
-    look.block = {head.value(), head.value() + block.order().pages()};
+  if (pages().descriptor(page) == nullptr) return std::nullopt;  // a deferred section is brought up
+  const auto place = memory::place_of(pages(), early().layout(), page);
+  if (!place) return std::nullopt;
+  PageLook look = place.value();
+  const bool is_block = look.state == page::State::free || look.state == page::State::allocated ||
+                        look.state == page::State::slab;
+  if (!is_block) look.block = {};
   return look;
 }
 
