@@ -76,7 +76,7 @@ Result<std::uint64_t> PageAllocator<G, W, Policy, C>::audit_list(const ZoneState
     return is_listed && left != 0 ? Law::holds : Law::cores_hold_what_they_count;
   };
   if constexpr (Lists::kAreArrays) {
-    if (left > Lists::room_of_list(list)) return broken(Law::cores_hold_what_they_count, zone.zone->start);
+    if (left > Lists::room_of(order)) return broken(Law::cores_hold_what_they_count, zone.zone->start);
     for (const auto& block : lists.entries(list)) {
       if (const Law law = law_of(block.page); law != Law::holds) return broken(law, block.page);
       if (block.head != map_->find(block.page)) return broken(Law::cores_hold_what_they_count, block.page);

@@ -52,12 +52,12 @@ std::size_t PageAllocator<G, W, Policy, C>::take_row_from_core(
   std::size_t count = 0;
   if constexpr (Lists::kAreArrays) {
     if (!has_cpu_lists(zone)) return 0;
-    const std::size_t list = Lists::list_of(search.order, search.type);
     const std::uint32_t in_use = Descriptor::in_use_tag(zone.first_part);
     const Guard guard{cores_};
     Lists& lists = lists_of(zone, guard.core());
-    if (lists.is_empty(static_cast<unsigned>(list))) refill(zone, lists, search);
-    const auto row = lists.pop_row(list, search.order, pages.size());
+    auto& stacks = lists.of_type(search.type);
+    if (stacks.blocks(search.order) == 0) refill(zone, lists, search);
+    const auto row = stacks.pop_row(search.order, pages.size());
     for (auto block = row.rbegin(); block != row.rend(); ++block) {
       pages[count++] = block->page;
       block->head->leave_core(in_use, search.order, search.type);

@@ -60,14 +60,14 @@ class CompactZone {
   template <class Watcher>
   [[gnu::noinline]] Result<Pfn> take(Order order, MigrateType from, MigrateType type, Watcher& watcher,
                                      Tally& tally) noexcept;
-  // Many blocks at once, as take() would choose their pageblocks, but all that a pageblock has before the next. Of single
-  // frames the watcher is told of the blocks in a word that are no more, and of each whole pageblock that is opened.
+  // As many blocks as there are and fit on a shelf, to rest on a core: as take() would choose their pageblocks, but all that a
+  // pageblock has before the next. Of single frames the watcher is told of the blocks in a word that are no more, and of each
+  // whole pageblock that is opened.
   //
-  // Returns   how many there were; their pages are the first ones of `out`. Not in the order of their addresses.
   // Cost      O(blocks + words of the pageblocks).
   template <class Watcher>
-  [[gnu::noinline]] std::size_t take_bulk(Order order, MigrateType from, MigrateType type, std::span<Pfn> out,
-                                          Watcher& watcher, Tally& tally) noexcept;
+  [[gnu::noinline]] void take_bulk(Order order, MigrateType from, MigrateType type, Shelf<Descriptor>& out,
+                                   Watcher& watcher, Tally& tally) noexcept;
   // Gives back single frames, each under the type of its pageblock; those that lie in a row in the same aligned 64 (or the same
   // pageblock if that is smaller) at once. The watcher is told once of every block that arises.
   //
@@ -84,6 +84,11 @@ class CompactZone {
   template <class Watcher>
   [[gnu::noinline]] Result<Pfn> take_other(const Wanted& wanted, Watcher& watcher, Tally& tally) noexcept;
 
+  // Whether so much is free around a block in use that its pageblock may become whole: more than an eighth. A look that needs no
+  // lock. A block of whole pageblocks always makes some.
+  bool is_sparse(Pfn page, Order order) const noexcept {
+    return order.raw() >= kPageblockOrder || pageblocks_[index_of(page)].free > kFrames / 8;
+  }
   std::uint32_t orders(MigrateType type) const noexcept { return masks_[page::index_of(type)]; }
   // Cost      O(orders), and a look at a pageblock for each note that is taken away, a few hundred of each order.
   bool has_block(Order least, MigrateType type) const noexcept;
@@ -188,8 +193,11 @@ class CompactZone {
                        Tally& tally) noexcept;
   [[gnu::always_inline]] inline void expect_free(Index index, MigrateType type) noexcept;
   template <class Watcher>
-  [[gnu::always_inline]] inline void join(Index index, unsigned at, unsigned order, Watcher& watcher,
-                                          Tally& tally) noexcept;
+  [[gnu::always_inline]] inline void join(Index index, unsigned at, unsigned order, std::uint64_t word,
+                                          Watcher& watcher, Tally& tally) noexcept;
+  template <class Watcher>
+  [[gnu::always_inline]] inline void give_frame(const NamedBlock<Descriptor>& frame, Index index,
+                                                Watcher& watcher, Tally& tally) noexcept;
   [[gnu::always_inline]] inline void note(Index index, unsigned orders) noexcept;
   [[gnu::noinline]] void note_new(Index index, unsigned orders) noexcept;
   void forget(Index index, unsigned order) const noexcept;
@@ -203,18 +211,23 @@ class CompactZone {
   bool find_largest(unsigned order, MigrateType type, Part& found) const noexcept;
   bool find_within(Index index, unsigned order, Part& found) const noexcept;
   template <class Watcher>
-  std::size_t take_words(Index index, MigrateType type, std::span<Pfn> out, Watcher& watcher,
-                         Tally& tally) noexcept;
+  void take_words(Index index, MigrateType type, Shelf<Descriptor>& out, Watcher& watcher,
+                  Tally& tally) noexcept;
   template <class Watcher>
-  std::size_t take_word(Index index, unsigned word, MigrateType type, std::span<Pfn> out, Watcher& watcher,
-                        Tally& tally) noexcept;
+  void take_word(Index index, unsigned word, MigrateType type, Shelf<Descriptor>& out, Watcher& watcher,
+                 Tally& tally) noexcept;
   template <class Watcher>
-  std::size_t take_blocks(Index index, Order order, MigrateType type, std::span<Pfn> out, Watcher& watcher,
-                          Tally& tally) noexcept;
-  std::size_t take_exact(const Part& first, std::span<Pfn> out) noexcept;
+  void take_blocks(Index index, Order order, MigrateType type, Shelf<Descriptor>& out, Watcher& watcher,
+                   Tally& tally) noexcept;
+  void take_exact(const Part& first, MigrateType type, Shelf<Descriptor>& out) noexcept;
   template <class Watcher>
-  std::size_t take_pieces(const Part& block, unsigned wanted, std::span<Pfn> out, Watcher& watcher,
-                          Tally& tally) noexcept;
+  void take_pieces(const Part& block, Order wanted, MigrateType type, Shelf<Descriptor>& out,
+                   Watcher& watcher, Tally& tally) noexcept;
+  void put_at_rest(Pfn page, Order order, MigrateType type, Shelf<Descriptor>& out) noexcept {
+    Descriptor& head = map_->at(page);
+    head.become_at_rest(Descriptor::resting_tag(order, part_, type));
+    out.add(page, head);
+  }
 
   // Whole ones.
   Result<Whole> whole_around(Index index) const noexcept;

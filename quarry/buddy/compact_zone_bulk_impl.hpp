@@ -8,16 +8,13 @@ namespace quarry::buddy {
 
 template <Geometry G, class Extra>
 template <class Watcher>
-std::size_t CompactZone<G, Extra>::take_bulk(Order order, MigrateType from, MigrateType type,
-                                             std::span<Pfn> out, Watcher& watcher, Tally& tally) noexcept {
-  std::size_t count = 0;
-  while (count < out.size()) {
-    const std::span<Pfn> rest = out.subspan(count);
+void CompactZone<G, Extra>::take_bulk(Order order, MigrateType from, MigrateType type, Shelf<Descriptor>& out,
+                                      Watcher& watcher, Tally& tally) noexcept {
+  while (!out.is_full()) {
     if (order.raw() >= kPageblockOrder) {
       const auto page = take(order, from, type, watcher, tally);
       if (!page) break;
-      rest[0] = page.value();
-      ++count;
+      put_at_rest(page.value(), order, type, out);
       continue;
     }
     Index index = 0;
@@ -33,51 +30,51 @@ std::size_t CompactZone<G, Extra>::take_bulk(Order order, MigrateType from, Migr
       cut_out(block, {index, 0});
       open(index, from);
     }
-    count += order.raw() == 0 ? take_words(index, type, rest, watcher, tally)
-                              : take_blocks(index, order, type, rest, watcher, tally);
+    if (order.raw() == 0)
+      take_words(index, type, out, watcher, tally);
+    else
+      take_blocks(index, order, type, out, watcher, tally);
   }
-  return count;
 }
 
 // Single frames, those of words that are in use in part before those of free ones.
 template <Geometry G, class Extra>
 template <class Watcher>
-std::size_t CompactZone<G, Extra>::take_words(Index index, MigrateType type, std::span<Pfn> out,
-                                              Watcher& watcher, Tally& tally) noexcept {
+void CompactZone<G, Extra>::take_words(Index index, MigrateType type, Shelf<Descriptor>& out,
+                                       Watcher& watcher, Tally& tally) noexcept {
   const Bits& bits = bits_[index];
-  std::size_t count = 0;
-  if (out.size() < pageblocks_[index].free)
-    for (unsigned word = bits.next(0); word < Bits::kWords && count < out.size(); word = bits.next(word + 1))
-      if (bits.word(word) != Bits::kFull)
-        count += take_word(index, word, type, out.subspan(count), watcher, tally);
-  for (unsigned word = bits.next(0); word < Bits::kWords && count < out.size(); word = bits.next(word + 1))
-    count += take_word(index, word, type, out.subspan(count), watcher, tally);
-  return count;
+  if (out.room() < pageblocks_[index].free)
+    for (unsigned word = bits.next(0); word < Bits::kWords && !out.is_full(); word = bits.next(word + 1))
+      if (bits.word(word) != Bits::kFull) take_word(index, word, type, out, watcher, tally);
+  for (unsigned word = bits.next(0); word < Bits::kWords && !out.is_full(); word = bits.next(word + 1))
+    take_word(index, word, type, out, watcher, tally);
 }
 
 // All free frames of a word, or as many of the lowest as there is room for.
 template <Geometry G, class Extra>
 template <class Watcher>
-std::size_t CompactZone<G, Extra>::take_word(Index index, unsigned word, MigrateType type, std::span<Pfn> out,
-                                             Watcher& watcher, Tally& tally) noexcept {
+void CompactZone<G, Extra>::take_word(Index index, unsigned word, MigrateType type, Shelf<Descriptor>& out,
+                                      Watcher& watcher, Tally& tally) noexcept {
   const std::uint64_t before = bits_[index].word(word);
   std::uint64_t after = 0;
   std::size_t count = popcount(before);
-  if (count > out.size()) {
+  if (count > out.room()) {
     after = before;
-    for (std::size_t left = out.size(); left != 0; --left) after &= after - 1;
-    count = out.size();
+    for (std::size_t left = out.room(); left != 0; --left) after &= after - 1;
+    count = out.room();
   }
   const std::uint64_t taken = before & ~after;
   const unsigned first = count_trailing_zeros(taken);
-  Pfn page = page_at(index, word * 64 + first);
+  const Pfn page = page_at(index, word * 64 + first);
   Descriptor* const heads = &map_->at(page);
-  Pfn* next = out.data();
+  const std::uint32_t resting = Descriptor::resting_tag(Order{0}, part_, type);
+  Shelf<Descriptor> shelf = out;
   for (std::uint64_t left = taken >> first; left != 0; left &= left - 1) {
     const unsigned at = count_trailing_zeros(left);
-    heads[at].become_allocated(Order{0}, part_, type);
-    *next++ = Pfn{page.raw + at};
+    heads[at].become_at_rest(resting);
+    shelf.add(Pfn{page.raw + at}, heads[at]);
   }
+  out = shelf;
   for (unsigned order = 1; kIsWatched<Watcher> && order <= kInWord; ++order) {
     std::uint64_t broken = detail::largest_blocks(before, order) & ~detail::largest_blocks(after, order);
     for (; broken != 0; broken &= broken - 1) {
@@ -95,44 +92,37 @@ std::size_t CompactZone<G, Extra>::take_word(Index index, unsigned word, Migrate
   bits_[index].put(word, after);
   note(index, noted);
   take_off(index, static_cast<unsigned>(count));
-  return count;
 }
 
 // Blocks of an order between a frame and a pageblock.
 template <Geometry G, class Extra>
 template <class Watcher>
-std::size_t CompactZone<G, Extra>::take_blocks(Index index, Order order, MigrateType type, std::span<Pfn> out,
-                                               Watcher& watcher, Tally& tally) noexcept {
-  const unsigned wanted = order.raw();
-  std::size_t count = 0;
-  while (count < out.size()) {
+void CompactZone<G, Extra>::take_blocks(Index index, Order order, MigrateType type, Shelf<Descriptor>& out,
+                                        Watcher& watcher, Tally& tally) noexcept {
+  while (!out.is_full()) {
     Part part{index, kPageblockOrder, 0};
-    if (pageblocks_[index].free != kFrames && !find_within(index, wanted, part)) break;
-    const std::span<Pfn> rest = out.subspan(count);
-    const std::size_t more = part.order == wanted && wanted < kInWord
-                                 ? take_exact(part, rest)
-                                 : take_pieces(part, wanted, rest, watcher, tally);
-    for (const Pfn page : rest.first(more)) map_->at(page).become_allocated(order, part_, type);
-    count += more;
+    if (pageblocks_[index].free != kFrames && !find_within(index, order.raw(), part)) break;
+    if (part.order == order.raw() && part.order < kInWord)
+      take_exact(part, type, out);
+    else
+      take_pieces(part, order, type, out, watcher, tally);
   }
-  return count;
 }
 
 // Blocks of just that order in the word where the first of them lies.
 template <Geometry G, class Extra>
-std::size_t CompactZone<G, Extra>::take_exact(const Part& first, std::span<Pfn> out) noexcept {
+void CompactZone<G, Extra>::take_exact(const Part& first, MigrateType type, Shelf<Descriptor>& out) noexcept {
   const std::uint64_t run = detail::low_run(first.order);
   const unsigned word = first.at >> 6;
   std::uint64_t left = bits_[first.index].word(word), starts = detail::largest_blocks(left, first.order);
-  std::size_t count = 0;
-  for (; starts != 0 && count < out.size(); starts &= starts - 1) {
+  unsigned count = 0;
+  for (; starts != 0 && !out.is_full(); starts &= starts - 1, ++count) {
     const unsigned at = count_trailing_zeros(starts);
     left &= ~(run << at);
-    out[count++] = page_at(first.index, word * 64 + at);
+    put_at_rest(page_at(first.index, word * 64 + at), Order{first.order}, type, out);
   }
   bits_[first.index].put(word, left);
-  take_off(first.index, static_cast<unsigned>(count) << first.order);
-  return count;
+  take_off(first.index, count << first.order);
 }
 
 // A larger block from its beginning on, as many pieces as are wanted.
@@ -141,23 +131,23 @@ std::size_t CompactZone<G, Extra>::take_exact(const Part& first, std::span<Pfn> 
 //   wanted    [ 1 ][ 2 ][ 3 ]                           what is left of it, 5 pieces: 1 and 4
 template <Geometry G, class Extra>
 template <class Watcher>
-std::size_t CompactZone<G, Extra>::take_pieces(const Part& block, unsigned wanted, std::span<Pfn> out,
-                                               Watcher& watcher, Tally& tally) noexcept {
-  const unsigned all = 1u << (block.order - wanted);
-  const unsigned count = out.size() < all ? static_cast<unsigned>(out.size()) : all;
+void CompactZone<G, Extra>::take_pieces(const Part& block, Order order, MigrateType type,
+                                        Shelf<Descriptor>& out, Watcher& watcher, Tally& tally) noexcept {
+  const unsigned wanted = order.raw(), all = 1u << (block.order - wanted);
+  const unsigned count = out.room() < all ? static_cast<unsigned>(out.room()) : all;
   for (unsigned i = 0; i < count; ++i) {
     const unsigned at = block.at + (i << wanted);
+    const Pfn page = page_at(block.index, at);
     bits_[block.index].clear(at, wanted);
-    out[i] = page_at(block.index, at);
+    put_at_rest(page, order, type, out);
     const unsigned from = i == 0 ? block.order : wanted + count_trailing_zeros(i);
     if (kIsWatched<Watcher> && from != wanted && from != kPageblockOrder) {
-      watcher.split(out[i], Order{from}, Order{wanted});
+      watcher.split(page, Order{from}, order);
     }
   }
   tally.splits += count + popcount(all - count) - 1;
   note(block.index, (all - count) << wanted);
   take_off(block.index, count << wanted);
-  return count;
 }
 
 template <Geometry G, class Extra>
@@ -168,10 +158,14 @@ Given CompactZone<G, Extra>::give_bulk(std::span<const NamedBlock<Descriptor>> f
   Given given;
   while (!frames.empty()) {
     const NamedBlock<Descriptor>& first = frames.front();
-    const MigrateType type = map_->pageblock_type(first.page);
+    const Index index = index_of(first.page);
+    const bool is_partial = pageblocks_[index].is_partial();
+    const MigrateType type = is_partial ? pageblocks_[index].type : map_->pageblock_type(first.page);
     std::size_t count = 1;
     if (frames.size() > 1 && (frames[1].page.raw ^ first.page.raw) <= kInGroup)
       count = give_row(frames, type, watcher, tally);
+    else if (is_partial)
+      give_frame(first, index, watcher, tally);
     else
       give_part(*first.head, first.page, 0, type, watcher, tally);
     frames = frames.subspan(count);
@@ -181,6 +175,22 @@ Given CompactZone<G, Extra>::give_bulk(std::span<const NamedBlock<Descriptor>> f
     if (type == MigrateType::cma) given.cma += count;
   }
   return given;
+}
+
+// One of a pageblock that is free in part, under the type it has.
+template <Geometry G, class Extra>
+template <class Watcher>
+void CompactZone<G, Extra>::give_frame(const NamedBlock<Descriptor>& frame, Index index, Watcher& watcher,
+                                       Tally& tally) noexcept {
+  Bits& bits = bits_[index];
+  Entry& entry = pageblocks_[index];
+  const unsigned at = place_in(frame.page);
+  const std::uint64_t before = bits.word(at >> 6), after = before | std::uint64_t{1} << (at & 63);
+  check(after != before, "a page is given twice");
+  frame.head->become_nothing();
+  bits.put(at >> 6, after);
+  entry.free = static_cast<std::uint16_t>(entry.free + 1);
+  join(index, at, 0, after, watcher, tally);
 }
 
 // As many of the first as lie in the same aligned 64.
@@ -212,7 +222,7 @@ std::size_t CompactZone<G, Extra>::give_row(std::span<const NamedBlock<Descripto
     }
   }
   if (after == Bits::kFull)
-    join(index, word * 64, kInWord, watcher, tally);
+    join(index, word * 64, kInWord, after, watcher, tally);
   else
     note(index, detail::orders_in(after));
   return count;

@@ -75,7 +75,7 @@ void CompactZone<G, Extra>::give_part(Descriptor& head, Pfn page, unsigned order
   expect_free(index, type);
   bits_[index].set(at, order);
   pageblocks_[index].free = static_cast<std::uint16_t>(pageblocks_[index].free + (1u << order));
-  join(index, at, order, watcher, tally);
+  join(index, at, order, bits_[index].word(at >> 6), watcher, tally);
 }
 
 // Something of the pageblock will be free, of that type.
@@ -92,14 +92,14 @@ void CompactZone<G, Extra>::expect_free(Index index, MigrateType type) noexcept 
   }
 }
 
-// A run of 2^order frames, free already, becomes a block with the blocks beside it.
+// A run of 2^order frames, free already, becomes a block with the blocks beside it. `word` is the one it lies in, or begins with.
 template <Geometry G, class Extra>
 template <class Watcher>
-void CompactZone<G, Extra>::join(Index index, unsigned at, unsigned order, Watcher& watcher,
-                                 Tally& tally) noexcept {
+void CompactZone<G, Extra>::join(Index index, unsigned at, unsigned order, std::uint64_t word,
+                                 Watcher& watcher, Tally& tally) noexcept {
   Bits& bits = bits_[index];
   unsigned merged = order;
-  if (order < kInWord) merged = detail::order_in_word(bits.word(at >> 6), at & 63);
+  if (order < kInWord) merged = detail::order_in_word(word, at & 63);
   if (merged >= kInWord)
     while (merged < kPageblockOrder && bits.is_free((at >> merged ^ 1u) << merged, merged)) ++merged;
   for (unsigned half = order; kIsWatched<Watcher> && half < merged; ++half) {

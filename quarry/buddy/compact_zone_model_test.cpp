@@ -41,8 +41,7 @@ class ZoneLockstep {
   }
   std::string take_bulk(unsigned order, MigrateType type, std::size_t count) {
     std::vector<Pfn> pages(count);
-    const std::size_t took =
-        machine.zone.take_bulk(Order{order}, type, type, pages, machine.watcher, machine.tally);
+    const std::size_t took = machine.take_bulk(order, type, type, pages);
     for (std::size_t i = 0; i < took; ++i)
       if (const std::string wrong = hold(pages[i], order, type); !wrong.empty()) return wrong;
     return took < count && expected(merged(), order, type) != nullptr ? "took too few" : "";

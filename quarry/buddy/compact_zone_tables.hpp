@@ -6,6 +6,7 @@
 // All of them are in order when they are zero, so that nothing is written before it is used.
 #pragma once
 
+#include "quarry/base/atomic.hpp"
 #include "quarry/base/bits.hpp"
 #include "quarry/page/metadata_source.hpp"
 #include "quarry/page/migrate_type.hpp"
@@ -21,13 +22,13 @@ struct Pageblock {
   // In `free`: the start of a free block of 2^n whole pageblocks, n in the low bits. Its other pageblocks say nothing.
   static constexpr std::uint16_t kWhole = 1u << 15;
 
-  constexpr bool is_partial() const noexcept { return free != 0 && free < kWhole; }
+  constexpr bool is_partial() const noexcept { return free - 1u < kWhole - 1u; }
   constexpr bool is_whole() const noexcept { return free >= kWhole; }
   constexpr unsigned pageblocks_log2() const noexcept { return free & (kWhole - 1u); }
 
-  std::uint16_t free;    // frames; law: fewer than all, or kWhole
-  std::uint16_t orders;  // of its largest blocks, and perhaps others; law: 0 unless it is partial
-  MigrateType type;      // of what is free there
+  Shared<std::uint16_t> free;  // frames; law: fewer than all, or kWhole
+  std::uint16_t orders;        // of its largest blocks, and perhaps others; law: 0 unless it is partial
+  MigrateType type;            // of what is free there
 };
 
 // Numbers below a bound, found lowest first.

@@ -174,10 +174,8 @@ TEST_ON_GEOMETRIES(bulk_takes_all_of_a_pageblock_before_the_next) {
   machine.give_frames(machine.kBlock, 64);
   machine.give_frames(machine.kBlock + 66, 2);
   Pfn pages[100];
-  auto& zone = machine.zone;
   const auto take = [&](unsigned order, std::size_t count) {
-    return zone.take_bulk(Order{order}, kMovable, kUnmovable, std::span<Pfn>{pages}.first(count),
-                          machine.watcher, machine.tally);
+    return machine.take_bulk(order, kMovable, kUnmovable, std::span<Pfn>{pages}.first(count));
   };
   expect_equal(take(0, 6), 6u);
   const std::uint64_t wanted[] = {3, 5, 70, 71, machine.kBlock + 66, machine.kBlock + 67};
@@ -195,13 +193,11 @@ TEST_ON_GEOMETRIES(bulk_takes_all_of_a_pageblock_before_the_next) {
 
 TEST_ON_GEOMETRIES(bulk_is_as_good_as_one_by_one) {
   Blocks<G> machine{2};
-  auto& zone = machine.zone;
   Pfn pages[256];
   const std::uint64_t all = 2 * machine.kBlock;
   std::uint64_t count = 0;
   for (unsigned size = 1; count < all; size = size % 200 + 7) {
-    const std::size_t took = zone.take_bulk(Order{0}, kMovable, kMovable, std::span<Pfn>{pages}.first(size),
-                                            machine.watcher, machine.tally);
+    const std::size_t took = machine.take_bulk(0, kMovable, kMovable, std::span<Pfn>{pages}.first(size));
     expect(took == size || took == all - count);
     count += took;
   }

@@ -48,6 +48,24 @@ class ZoneMachine {
   void give(Pfn page, unsigned order) noexcept {
     zone.give(map.at(page), page, Order{order}, map.pageblock_type(page), Place::fitting, watcher, tally);
   }
+  // As many as there are and fit, at most 300, in the order in which they came; in use afterwards.
+  std::size_t take_bulk(unsigned order, MigrateType from, MigrateType type, std::span<Pfn> pages) noexcept {
+    NamedBlock<typename Zone::Descriptor> blocks[300];
+    check(pages.size() <= 300, "too many blocks for a test");
+    const std::span<NamedBlock<typename Zone::Descriptor>> room{blocks, pages.size()};
+    Shelf<typename Zone::Descriptor> out{room};
+    zone.take_bulk(Order{order}, from, type, out, watcher, tally);
+    const std::size_t count = pages.size() - out.room();
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto& block = room[pages.size() - 1 - i];
+      check(block.head == &map.at(block.page) && block.head->state() == page::State::per_cpu &&
+                block.head->order() == Order{order} && block.head->list() == type,
+            "a block is not at rest");
+      block.head->become_allocated(Order{order}, zone.part_of(block.page), type);
+      pages[i] = block.page;
+    }
+    return count;
+  }
   // Single frames, at most 256.
   Given give_bulk(std::span<const Pfn> pages) noexcept {
     NamedBlock<typename Zone::Descriptor> frames[256];

@@ -228,8 +228,7 @@ TEST_ON_GEOMETRIES(the_watcher_is_told_of_what_bulks_break_and_make) {
   machine.give_frames(68, 4);
   machine.watcher = Witness{};
   Pfn pages[68];
-  expect_equal(machine.zone.take_bulk(Order{0}, kMovable, kMovable, pages, machine.watcher, machine.tally),
-               68u);
+  expect_equal(machine.take_bulk(0, kMovable, kMovable, pages), 68u);
   expect_equal(machine.watcher.splits, 2u);
   const std::span<const Pfn> all{pages};
   expect_equal(machine.give_bulk(all.first(64)).free, 64u);

@@ -5,8 +5,8 @@
 
 namespace quarry::buddy {
 
-// An array has room for half of what a core may keep.
-TEST_ON_COMPACT(a_batch_at_a_time_is_given_back_the_oldest_first) {
+// A stack has room for half of what a core may keep.
+TEST_ON_COMPACT(half_of_a_full_stack_is_given_back_the_oldest_first) {
   TwoCores<G, Policy> two;
   two.start({.batch = 4, .high = 24});
   Pfn pages[24];
@@ -14,19 +14,19 @@ TEST_ON_COMPACT(a_batch_at_a_time_is_given_back_the_oldest_first) {
   two.machine.allocator.drain_all();
   for (unsigned i = 0; i < 12; ++i) two.free(pages[i]);
   expect_equal(two.on(0), 12u);
-  for (unsigned round = 0; round < 3; ++round) {
-    const unsigned next = 12 + 4 * round;
+  for (unsigned round = 0; round < 2; ++round) {
+    const unsigned next = 12 + 6 * round;
     two.free(pages[next]);
-    expect_equal(two.on(0), 9u);
-    for (unsigned i = 0; i <= next; ++i) expect_equal(two.is_on_core(pages[i]), i >= 4 + 4 * round);
-    for (unsigned i = 1; i < 4; ++i) two.free(pages[next + i]);
+    expect_equal(two.on(0), 7u);
+    for (unsigned i = 0; i <= next; ++i) expect_equal(two.is_on_core(pages[i]), i >= 6 + 6 * round);
+    for (unsigned i = 1; i < 6; ++i) two.free(pages[next + i]);
     expect_equal(two.on(0), 12u);
   }
   expect(!two.machine.allocator.audit());
 }
 
-// However much a core may keep in all, of one kind it has room for so many, and for one where that is all it may.
-TEST_ON_COMPACT(an_array_is_limited_by_its_room_and_by_what_a_core_may_keep) {
+// However much a core may keep in all, of one order and type it has room for so many, and for one where that is all it may.
+TEST_ON_COMPACT(a_stack_is_limited_by_its_room_and_by_what_a_core_may_keep) {
   using Lists = CpuArrays<G>;
   struct Case {
     std::uint32_t high;
@@ -34,7 +34,7 @@ TEST_ON_COMPACT(an_array_is_limited_by_its_room_and_by_what_a_core_may_keep) {
     std::uint32_t blocks;
   };
   const Case cases[] = {{1 << 20, 0, Lists::kMostRoom},
-                        {1 << 20, 3, Lists::kMostRoom / 16},
+                        {1 << 20, 3, Lists::kMostRoom / 2},
                         {40, 0, 20},
                         {40, 2, 5},
                         {8, 3, 1},
@@ -45,8 +45,10 @@ TEST_ON_COMPACT(an_array_is_limited_by_its_room_and_by_what_a_core_may_keep) {
     Pfn pages[Lists::kMostRoom + 1];
     for (unsigned i = 0; i <= one.blocks; ++i) pages[i] = two.alloc(one.order);
     two.machine.allocator.drain_all();
-    for (unsigned i = 0; i <= one.blocks; ++i) two.free(pages[i], one.order);
+    for (unsigned i = 0; i < one.blocks; ++i) two.free(pages[i], one.order);
     expect_equal(two.on(0), std::uint64_t{one.blocks} << one.order);
+    two.free(pages[one.blocks], one.order);
+    expect_equal(two.on(0), std::uint64_t{one.blocks != 0 ? one.blocks / 2 + 1 : 0} << one.order);
     expect(!two.is_on_core(pages[0]));
     expect(!two.machine.allocator.audit());
   }
@@ -73,6 +75,45 @@ TEST_ON_COMPACT(what_comes_back_from_above_the_line_goes_home_in_batches) {
   for (unsigned i = 0; i < together; ++i) expect(!two.is_on_core(pages[20 + i]));
   expect(two.is_on_core(pages[20 + together]));
   expect(!two.machine.allocator.audit());
+}
+
+// But from a pageblock that is nearly all in use it stays at hand: that will not be whole soon.
+TEST_ON_COMPACT(above_the_line_what_comes_back_to_a_full_pageblock_stays) {
+  TwoCores<G, Policy> two;
+  two.start({.batch = 4, .high = 100});
+  constexpr std::size_t whole = std::size_t{1} << G.pageblock_order_;
+  static Pfn pages[3 * whole];
+  for (Pfn& page : pages) page = two.alloc();
+  for (unsigned i = 0; i < 4; ++i) two.free(pages[i]);
+  const std::size_t sparse = 2 * whole + whole / 8 + 1;
+  for (std::size_t i = 2 * whole; i < sparse; ++i) two.free(pages[i]);
+  two.machine.allocator.drain_all();
+  const Pfn low = two.alloc();
+  expect(low < pages[4]);
+  two.free(pages[whole]);  // in the second pageblock all others are in use
+  expect_equal(two.alloc(), pages[whole]);
+  two.free(pages[sparse]);  // in the third an eighth is free, and one frame more
+  expect(two.is_on_core(pages[sparse]));
+  expect(two.alloc() < pages[4]);
+  expect(!two.machine.allocator.audit());
+}
+
+// A core that frees blocks of many kinds in turn finds the home of each.
+TEST_ON_COMPACT(kinds_may_change_with_every_block) {
+  TwoCores<G, Policy> two;
+  two.start({.batch = 4, .high = 100});
+  constexpr MigrateType types[] = {MigrateType::unmovable, MigrateType::movable, MigrateType::reclaimable};
+  Pfn pages[3][4];
+  for (unsigned order = 0; order < 4; ++order)
+    for (unsigned type = 0; type < 3; ++type) pages[type][order] = two.alloc(order, types[type]);
+  two.machine.allocator.drain_all();
+  for (unsigned order = 0; order < 4; ++order)
+    for (unsigned type = 0; type < 3; ++type) two.free(pages[type][order], order);
+  expect_equal(two.on(0), 3u * 15);
+  expect(!two.machine.allocator.audit());
+  for (unsigned order = 0; order < 4; ++order)
+    for (unsigned type = 0; type < 3; ++type) expect_equal(two.alloc(order, types[type]), pages[type][order]);
+  expect_equal(two.on(0), 0u);
 }
 
 }  // namespace quarry::buddy

@@ -58,6 +58,7 @@ void PageAllocator<G, W, Policy, C>::make_fast_way(Arena& arena) noexcept {
     home.lists = lists_by_core_.data() + std::size_t{zone.lists_row} * cores_on_lists_;
     home.in_use = Descriptor::in_use_tag(part);
   }
+  recent_ = arena.take<Recent>(cores_on_lists_).value().data();
   find_nearest();
   main_run_ = map_->main_run();
 }
@@ -107,10 +108,10 @@ void PageAllocator<G, W, Policy, C>::limit_lists(ZoneState& zone, CpuLimits limi
 template <Geometry G, class W, class Policy, port::Cores C>
 void PageAllocator<G, W, Policy, C>::follow_isolation([[maybe_unused]] ZoneState& zone) noexcept {
   if constexpr (Lists::kAreArrays)
-    for (unsigned list = 0; homes_ != nullptr && list < Lists::kLists; ++list) {
-      const Order order = Lists::order_of(list);
+    for (unsigned slot = 0; homes_ != nullptr && slot < kKeepSlots; ++slot) {
+      const Order order = Lists::order_of(slot);
       const std::uint32_t room = Lists::room_of(order), half = detail::most_of(zone.cpu_high, order);
-      homes_[zone.first_part].keep[Lists::slot_of(order)] =
+      homes_[zone.first_part].keep[slot] =
           static_cast<std::uint16_t>(zone.isolated != 0 ? 0 : Lists::limit_of(half < room ? half : room));
     }
 }
@@ -135,7 +136,7 @@ Result<Pfn> PageAllocator<G, W, Policy, C>::take_from_core(ZoneState& zone, cons
   }
   Pfn page;
   if constexpr (Lists::kAreArrays) {
-    const auto& block = *lists.pop(list, search.order);
+    const auto& block = *lists.of_type(search.type).pop(search.order);
     page = block.page;
     block.head->leave_core(Descriptor::in_use_tag(zone.first_part), search.order, search.type);
   } else {
@@ -161,24 +162,24 @@ void PageAllocator<G, W, Policy, C>::refill(ZoneState& zone, Lists& lists, const
   ++lists.refills;
   observer_.refilling(zone.index, search.order, wanted);
   if constexpr (Lists::kAreArrays) {
-    Pfn pages[Lists::kMostRoom];
+    // A word of 64 frames whole, and not all but one of it.
+    if (search.order == Order{0} && wanted == 63) wanted = 64;
     if (wanted > Lists::room_of(search.order)) wanted = Lists::room_of(search.order);
-    std::uint32_t count = 0;
+    auto& to = lists.of_type(search.type);
+    const auto room = to.room(search.order).first(wanted);
+    std::size_t count = 0;
     {
       const Hold<CoreLock> hold{zone.lock};
-      count = take_batch(zone, search, {pages, wanted});
+      count = take_batch(zone, search, room);
     }
-    // For all others these are blocks in use now; the zone need not wait until they lie here.
-    typename Lists::Entry* next = lists.grow(list, search.order, count);
+    for (std::size_t i = 0; count < wanted && i < count; ++i) room[i] = room[wanted - count + i];
     Pfn highest{0};
-    for (std::uint32_t left = count; left != 0; --left) {
-      const Pfn page = pages[left - 1];
-      Descriptor& head = map_->at(page);
-      head.rest_on_core();
-      *next++ = {page, &head};
-      if (highest < page) highest = page;
-    }
-    if (count != 0) lists.set_line(highest, search.order);
+    for (const auto& block : room.first(count))
+      if (highest < block.page) highest = block.page;
+    if (count == 0) return;
+    to.grow(search.order, count);
+    to.set_line(highest, search.order);
+    lists.brought += count;
   } else {
     const auto keep = [&](Pfn page, Descriptor& head) noexcept {
       lists.push_back({page, &head}, list, search.type);
@@ -201,28 +202,33 @@ void PageAllocator<G, W, Policy, C>::refill(ZoneState& zone, Lists& lists, const
   }
 }
 
-// As many blocks as there are and `pages` has room for: together where the zone's own type has them, else one by one.
+// As many blocks as there are and there is room for, from the end of `room` on: together where the zone's own type has them, else
+// one by one.
+//
+// Returns   how many.
 template <Geometry G, class W, class Policy, port::Cores C>
-std::uint32_t PageAllocator<G, W, Policy, C>::take_batch([[maybe_unused]] ZoneState& zone,
-                                                         [[maybe_unused]] const Search& search,
-                                                         [[maybe_unused]] std::span<Pfn> pages) noexcept {
-  std::size_t count = 0;
+std::size_t PageAllocator<G, W, Policy, C>::take_batch(
+    [[maybe_unused]] ZoneState& zone, [[maybe_unused]] const Search& search,
+    [[maybe_unused]] std::span<NamedBlock<Descriptor>> room) noexcept {
   if constexpr (Lists::kAreArrays) {
-    while (count < pages.size()) {
+    Shelf<Descriptor> out{room};
+    while (!out.is_full()) {
       const bool is_area = search.cma && zone.free_cma > zone.free >> 1;
       if (!is_area) {
-        const std::size_t more = pages_of(zone).take_bulk(search.order, search.type, search.type,
-                                                          pages.subspan(count), observer_, zone.count.tally);
-        zone.free -= std::uint64_t{more} << search.order.raw();
-        count += more;
-        if (count == pages.size()) break;
+        const std::size_t before = out.room();
+        pages_of(zone).take_bulk(search.order, search.type, search.type, out, observer_, zone.count.tally);
+        zone.free -= std::uint64_t{before - out.room()} << search.order.raw();
+        if (out.is_full()) break;
       }
       const auto page = take_from_zone(zone, search);
       if (!page) break;
-      pages[count++] = page.value();
+      Descriptor& head = map_->at(page.value());
+      head.rest_on_core();
+      out.add(page.value(), head);
     }
+    return room.size() - out.room();
   }
-  return static_cast<std::uint32_t>(count);
+  return 0;
 }
 
 // A block that is given back goes to this core's lists.
@@ -240,18 +246,16 @@ bool PageAllocator<G, W, Policy, C>::keep_on_core(ZoneState& zone, Lists& lists,
   if constexpr (Lists::kAreArrays) {
     const std::uint32_t keep = homes_[zone.first_part].keep[Lists::slot_of(order)];
     if (keep == 0) return false;
-    if (lists.is_above_line(page, order)) {
-      const unsigned list = Lists::outgoing(order);
-      const std::uint32_t room = Lists::limit_of(Lists::room_of_list(list)), most = room < keep ? room : keep;
-      if (Lists::limit_of(lists.blocks(list)) >= most)
-        spill(zone, lists, std::uint64_t{lists.blocks(list)} << order.raw(), list);
-      head.rest_on_core();
-      return lists.push({page, &head}, list, order, most);
+    auto* to = &lists.of_type(head.list());
+    const bool goes_home = to->is_above_line(page, order) && free_[zone.index].is_sparse(page, order);
+    if (goes_home) to = &lists.outgoing();
+    const std::uint32_t there = to->blocks(order);
+    if (Lists::limit_of(there) >= keep) {
+      const unsigned list = goes_home ? Lists::outgoing_list(order) : Lists::list_of(order, head.list());
+      spill(zone, lists, std::uint64_t{goes_home ? there : (there + 1) / 2} << order.raw(), list);
     }
-    const unsigned list = Lists::list_of(order, head.list());
-    if (Lists::limit_of(lists.blocks(list)) >= keep) spill(zone, lists, zone.batch, list);
     head.rest_on_core();
-    return lists.push({page, &head}, list, order, keep);
+    return to->push({page, &head}, order, keep);
   } else {
     // Contiguous areas and what is kept for urgent requests can be had back: only movable pages borrow there.
     if (!page::is_ordinary(type)) type = MigrateType::movable;
@@ -284,7 +288,8 @@ bool PageAllocator<G, W, Policy, C>::keep_on_core(ZoneState& zone, Lists& lists,
 template <Geometry G, class W, class Policy, port::Cores C>
 void PageAllocator<G, W, Policy, C>::spill(ZoneState& zone, Lists& lists, std::uint64_t pages,
                                            unsigned list) noexcept {
-  std::uint64_t left = pages < lists.pages() ? pages : lists.pages();
+  std::uint64_t left = pages;
+  if constexpr (!Lists::kAreArrays) left = pages < lists.pages() ? pages : lists.pages();
   ++lists.spills;
   observer_.spilling(zone.index, PageCount{left});
   while (left != 0) {
@@ -313,7 +318,8 @@ void PageAllocator<G, W, Policy, C>::spill_list(ZoneState& zone, Lists& lists, u
       for (const auto& block : oldest) give_back(zone, *block.head, block.page, order, Place::fitting);
     }
     const auto count = static_cast<std::uint32_t>(oldest.size());
-    lists.drop_oldest(list, count);
+    lists.fetched += count;
+    lists.stacks_of(list).drop_oldest(order, count);
     subtract(std::uint64_t{count} << order.raw());
   } else {
     while (left != 0 && !lists.is_empty(list)) {

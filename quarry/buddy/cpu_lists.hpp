@@ -23,6 +23,7 @@ class CpuLists : public CpuListNames<G> {
   using Map = Memory;
   using Descriptor = typename Map::Descriptor;
   static constexpr bool kAreArrays = false;
+  class Stacks;  // it has none
   using Entry = NamedBlock<Descriptor>;
 
   std::uint64_t pages() const noexcept { return pages_; }

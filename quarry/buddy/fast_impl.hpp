@@ -3,16 +3,20 @@
 //   request --> nearest zone of its node --> above its low mark? --> top of this core's stack
 //   free    --> descriptor: in use, alone?  --> room on this core's stack? --> push
 //
-// Everything else, and every doubt, takes the long way, which begins anew. With a constant order and request a pair is 60
+// Everything else, and every doubt, takes the long way, which begins anew. With a constant order and request a pair is 57
 // instructions, of which the loop around it has three. What was worth the trouble, in instructions of a pair:
 //
 //   descriptors of the main run found by an addition, not by their section    30
 //   a Result that says in a whole word whether it is full (base/result.hpp)   10
 //   lists found in a table by core, not by a multiplication                    6
-//   one word a list for its top and the count of its frees                     6
+//   one word for what was put there, and for the count of it                   6
+//   a tag compared as a whole with that of the last block kept                 3
 //   limits beside the lists' table, not in the zone                            1
 //   a block on a core keeps its one user                                       1
 //   node 0's choice by value                                                   1
+//
+// The comparison with the last block does more for time than for instructions: what a free writes does not depend on the
+// descriptor, so that the next frees begin while that is fetched.
 //
 // A guard that counts (kernel/platform.hpp) has 6 where one that disables interrupts has 14.
 #pragma once
@@ -58,8 +62,7 @@ inline bool PageAllocator<G, W, Policy, C>::take_at_hand([[maybe_unused]] Order 
     if (zone.free <= least + (order.pages().raw - 1)) [[unlikely]]
       return false;
     const Guard guard{cores_};
-    const auto* const block = from.lists.load()[guard.core()]->pop(
-        Lists::list_of(order, std::size_t{page::index_of(request.type)}), order);
+    const auto* const block = from.lists.load()[guard.core()]->of_type(request.type).pop(order);
     if (block == nullptr) [[unlikely]]
       return false;
     page = block->page;
@@ -95,24 +98,44 @@ inline bool PageAllocator<G, W, Policy, C>::keep_on([[maybe_unused]] unsigned co
       head = map_->find(page);
       if (head == nullptr) return false;
     }
-    const auto tag = head->tag();
-    if (!head->is_sole(tag, order)) [[unlikely]]
+    const Recent& recent = recent_[core];
+    if (!head->is_sole(recent.kind, order)) [[unlikely]]
+      return keep_other(core, page, *head, order);
+    return keep_as(recent, page, *head, order);
+  }
+  return false;
+}
+
+// A block of another kind than this core's last one.
+template <Geometry G, class W, class Policy, port::Cores C>
+bool PageAllocator<G, W, Policy, C>::keep_other([[maybe_unused]] unsigned core, [[maybe_unused]] Pfn page,
+                                                [[maybe_unused]] Descriptor& head,
+                                                [[maybe_unused]] Order order) noexcept {
+  if constexpr (Lists::kAreArrays) {
+    const auto tag = head.tag();
+    if (!head.is_sole(tag, order)) return false;
+    const Nearest& home = homes_[tag.part()];
+    Recent& recent = recent_[core];
+    Lists& lists = *home.lists.load()[core];
+    recent = {tag.kind(), &lists.of_type(tag.index_of_list()), &lists.outgoing(), &home};
+    return keep_as(recent, page, head, order);
+  }
+  return false;
+}
+
+template <Geometry G, class W, class Policy, port::Cores C>
+inline bool PageAllocator<G, W, Policy, C>::keep_as([[maybe_unused]] const Recent& recent,
+                                                    [[maybe_unused]] Pfn page,
+                                                    [[maybe_unused]] Descriptor& head,
+                                                    [[maybe_unused]] Order order) noexcept {
+  if constexpr (Lists::kAreArrays) {
+    auto* to = recent.stacks;
+    if (to->is_above_line(page, order) && free_[recent.home->zone.load()->index].is_sparse(page, order))
+        [[unlikely]]
+      to = recent.outgoing;
+    if (!to->push({page, &head}, order, recent.home->keep[Lists::slot_of(order)])) [[unlikely]]
       return false;
-    const auto& home = *reinterpret_cast<const Nearest*>(reinterpret_cast<const std::byte*>(homes_) +
-                                                         tag.template part_times<sizeof(Nearest)>());
-    const std::uint32_t most = home.keep[Lists::slot_of(order)];
-    Lists& mine = *home.lists.load()[core];
-    if (mine.is_above_line(page, order)) [[unlikely]] {
-      const std::uint32_t room = Lists::limit_of(Lists::room_of_list(Lists::outgoing(order)));
-      if (!mine.push({page, head}, Lists::outgoing(order), order, most < room ? most : room)) return false;
-    } else {
-      const std::size_t list = Lists::list_of(order, tag.index_of_list());
-      if (list >= Lists::outgoing(Order{0}))
-        __builtin_unreachable();  // a block in use is of an ordinary type
-      if (!mine.push({page, head}, list, order, most)) [[unlikely]]
-        return false;
-    }
-    head->rest_on_core(tag);
+    head.rest_on_core(recent.kind, order);
     observer_.freed(page, order);
     return true;
   }

@@ -166,8 +166,9 @@ class PageAllocator {
     std::uint64_t size = alignof(Lists) + lists_rows_ * cores * sizeof(Lists);
     size += alignof(CoreState) + cores * sizeof(CoreState);
     if constexpr (Lists::kAreArrays)
-      size += alignof(Nearest) + zone_of_part_.size() * sizeof(Nearest) +
-              lists_rows_ * cores * sizeof(Lists*) + places_.size() * zones::kZoneTypes * sizeof(nearest_[0]);
+      size += alignof(Recent) + cores * sizeof(Recent) + alignof(Nearest) +
+              zone_of_part_.size() * sizeof(Nearest) + lists_rows_ * cores * sizeof(Lists*) +
+              places_.size() * zones::kZoneTypes * sizeof(nearest_[0]);
     return Bytes{size};
   }
   // A node's online cores, from which the limits of its zones follow. All of them before the first call.
@@ -300,6 +301,14 @@ class PageAllocator {
     Shared<std::uint16_t> keep[kKeepSlots];
   };
 
+  // Of what kind the block was that a core kept last, and where that goes: most that follow are of that kind. Where they go is known
+  // then before their descriptors have come from memory. Only its own core's guard lets anybody touch it.
+  struct alignas(64) Recent {
+    std::uint32_t kind;  // Descriptor::Tag::kind(); 0: none yet
+    typename Lists::Stacks *stacks, *outgoing;
+    const Nearest* home;
+  };
+
   // init_impl.hpp
   Result<Done> init_zones(page::MetadataSource source) noexcept;
   Result<Done> init_nodes(page::MetadataSource source) noexcept;
@@ -311,6 +320,9 @@ class PageAllocator {
   [[gnu::always_inline]] inline bool take_at_hand(Order order, const Request& request, Pfn& page) noexcept;
   [[gnu::always_inline]] inline bool keep_at_hand(Pfn page, Order order) noexcept;
   [[gnu::always_inline]] inline bool keep_on(unsigned core, Pfn page, Order order) noexcept;
+  [[gnu::noinline]] bool keep_other(unsigned core, Pfn page, Descriptor& head, Order order) noexcept;
+  [[gnu::always_inline]] inline bool keep_as(const Recent& recent, Pfn page, Descriptor& head,
+                                             Order order) noexcept;
 
   // alloc_impl.hpp
   [[gnu::noinline]] Result<Pfn> alloc_slowly(Order order, std::uint64_t packed) noexcept;
@@ -348,8 +360,8 @@ class PageAllocator {
   Result<Pfn> take_from_core(ZoneState& zone, const Search& search) noexcept;
   [[gnu::noinline]] void refill(ZoneState& zone, Lists& lists, const Search& search) noexcept
       QUARRY_EXCLUDES(zone.lock);
-  std::uint32_t take_batch(ZoneState& zone, const Search& search, std::span<Pfn> pages) noexcept
-      QUARRY_REQUIRES(zone.lock);
+  std::size_t take_batch(ZoneState& zone, const Search& search,
+                         std::span<NamedBlock<Descriptor>> room) noexcept QUARRY_REQUIRES(zone.lock);
   bool keep_on_core(ZoneState& zone, Lists& lists, Descriptor& head, Pfn page, Order order) noexcept;
   [[gnu::noinline]] void spill(ZoneState& zone, Lists& lists, std::uint64_t pages, unsigned list) noexcept
       QUARRY_EXCLUDES(zone.lock);
@@ -447,6 +459,7 @@ class PageAllocator {
   typename Map::MainRun main_run_;           // of the map; none before there are lists
   std::span<Lists*> lists_by_core_;          // as lists_, found without a multiplication
   Nearest* homes_ = nullptr;                 // by the part that descriptors name
+  Recent* recent_ = nullptr;                 // by core; there as soon as homes_ are
   ZoneState nowhere_{};                      // comfortable nowhere
   Nearest none_{&nowhere_, nullptr, 0, {}};  // it, as a zone to be asked first
   std::span<const std::uint32_t> places_;    // by NodeId: 1 + place in Layout::nodes, 0 for none

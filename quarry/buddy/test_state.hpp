@@ -38,12 +38,13 @@ class Saboteur {
     };
     exchange(lists.refills), exchange(lists.spills);
     if constexpr (L::kAreArrays) {
-      exchange(lists.put_), exchange(lists.dropped_);
-      for (auto& word : lists.words_) {
-        const std::uint64_t old = word;
-        word = (old & 0xffff) | *next << 16;
-        *next++ = old >> 16;
-      }
+      exchange(lists.brought), exchange(lists.fetched);
+      for (auto& stacks : lists.stacks_)
+        for (unsigned slot = 0; slot < kKeepSlots; ++slot) {
+          const std::uint64_t there = stacks.put_[slot] - stacks.taken_[slot];
+          exchange(stacks.taken_[slot]);
+          stacks.put_[slot] = stacks.taken_[slot] + there;
+        }
     } else {
       exchange(lists.allocs), exchange(lists.frees);
     }
@@ -52,11 +53,13 @@ class Saboteur {
   template <class L>
   static void clear_stale(L& lists) {
     if constexpr (L::kAreArrays)
-      for (unsigned list = 0; list < L::kLists; ++list) {
-        const Order order = L::order_of(list);
-        for (unsigned at = lists.blocks(list); at < L::room_of_list(list); ++at)
-          lists.entries_[L::start_of(list, order) + at] = {};
-      }
+      for (unsigned list = 0; list < L::kLists; ++list)
+        for (auto& entry : lists.stacks_of(list).room(L::order_of(list))) entry = {};
+  }
+  // What a core remembers only to be quicker.
+  template <class A>
+  static void forget_recent(A& allocator, unsigned core) {
+    if (allocator.recent_ != nullptr) allocator.recent_[core] = {};
   }
   // Notes that outlived their blocks are taken away.
   template <class A>
@@ -112,8 +115,10 @@ std::uint64_t digest_of(M& machine) noexcept QUARRY_UNLOCKED {
   const unsigned cores = machine.allocator.core_count();
   check(cores <= kCores, "too many cores");
   CoreState states[kCores];
-  for (unsigned core = 0; core < cores; ++core)
+  for (unsigned core = 0; core < cores; ++core) {
     std::swap(states[core], Saboteur::core(machine.allocator, core));
+    Saboteur::forget_recent(machine.allocator, core);
+  }
   for (std::uint32_t i = 0; i < count; ++i) {
     auto& zone = Saboteur::zone(machine.allocator, i);
     kept[i] = zone.count;

@@ -61,6 +61,20 @@ struct NamedBlock {
   Descriptor* head;
 };
 
+// Room for blocks, filled from its end on: who takes the last one takes the one that came first.
+template <class Descriptor>
+class Shelf {
+ public:
+  explicit constexpr Shelf(std::span<NamedBlock<Descriptor>> room) noexcept
+      : begin_{room.data()}, next_{room.data() + room.size()} {}
+  constexpr std::size_t room() const noexcept { return static_cast<std::size_t>(next_ - begin_); }
+  constexpr bool is_full() const noexcept { return next_ == begin_; }
+  constexpr void add(Pfn page, Descriptor& head) noexcept { *--next_ = {page, &head}; }
+
+ private:
+  NamedBlock<Descriptor>*begin_, *next_;
+};
+
 // Of many pages, how many are free now: not those in isolated pageblocks; and how many of these lie in contiguous areas.
 struct Given {
   std::uint64_t free = 0, cma = 0;

@@ -65,13 +65,8 @@ class Descriptor {
     constexpr unsigned part() const noexcept { return (raw_ >> 8) & 0xfff; }
     constexpr MigrateType list() const noexcept { return static_cast<MigrateType>(raw_ >> 20); }
     constexpr std::size_t index_of_list() const noexcept { return raw_ >> 20; }
-    // part() times a power of two, for who looks something up by it.
-    template <std::size_t kTimes>
-    constexpr std::size_t part_times() const noexcept {
-      constexpr unsigned shift = count_trailing_zeros(kTimes);
-      static_assert(shift < 8 && kTimes == std::size_t{1} << shift);
-      return (raw_ >> (8 - shift)) & (std::size_t{0xfff} << shift);
-    }
+    // All but the order.
+    constexpr std::uint32_t kind() const noexcept { return raw_ & ~0xf0u; }
     constexpr bool is_free(Order order, unsigned part) const noexcept {
       return (raw_ & 0xfffff) == of(State::free, order, part, 0).raw_;
     }
@@ -110,6 +105,10 @@ class Descriptor {
   // Allocated with this order, and by one user.
   constexpr bool is_sole(Order order) const noexcept { return is_sole(tag(), order); }
   constexpr bool is_sole(Tag tag, Order order) const noexcept { return tag.is_allocated(order) && a_ == 1; }
+  // The same of one whose tag is of this kind. `kind` says that it is allocated, or nothing.
+  constexpr bool is_sole(std::uint32_t kind, Order order) const noexcept {
+    return tag_ == (kind | order.raw() << 4) && a_ == 1;
+  }
 
   // The tag of a block in use, of which a whole one is made by adding order and type.
   static constexpr std::uint32_t in_use_tag(unsigned part) noexcept {
@@ -122,7 +121,11 @@ class Descriptor {
   }
 
   // Whole-state changes: every word that the new state defines is written.
-  constexpr void become_nothing() noexcept { *this = Descriptor{}; }
+  constexpr void become_nothing() noexcept {
+    tag_ = 0;
+    a_ = 0;
+    b_ = c_ = 0;
+  }
   constexpr void become_free(Order order, unsigned part, MigrateType list, Link next,
                              Link previous) noexcept {
     *this = {tag(State::free, order, part, index_of(list)), static_cast<std::uint32_t>(next),
@@ -133,6 +136,14 @@ class Descriptor {
     a_ = 1;
     b_ = c_ = 0;
   }
+  // From nothing to a core's array, by a tag that is the same for many. What is left unwritten is written when it leaves.
+  static constexpr std::uint32_t resting_tag(Order order, unsigned part, MigrateType type) noexcept {
+    return tag(State::per_cpu, order, part, index_of(type));
+  }
+  constexpr void become_at_rest(std::uint32_t resting) noexcept {
+    tag_ = resting;
+    a_ = 1;
+  }
   // From allocated only, keeping order and part.
   constexpr void become_per_cpu(MigrateType list, Pfn next, Pfn previous) noexcept {
     const std::uint32_t was = tag_;
@@ -141,10 +152,12 @@ class Descriptor {
     set_frames(next, previous);
   }
   // The same for lists that keep no links here: nothing but the state changes. `tag` is what it has.
-  constexpr void rest_on_core() noexcept { rest_on_core(tag()); }
-  constexpr void rest_on_core(Tag tag) noexcept {
-    tag_ =
-        tag.raw_ ^ static_cast<std::uint32_t>(State::allocated) ^ static_cast<std::uint32_t>(State::per_cpu);
+  constexpr void rest_on_core() noexcept {
+    tag_ = tag_ ^ static_cast<std::uint32_t>(State::allocated) ^ static_cast<std::uint32_t>(State::per_cpu);
+  }
+  constexpr void rest_on_core(std::uint32_t kind, Order order) noexcept {
+    tag_ = (kind | order.raw() << 4) ^ static_cast<std::uint32_t>(State::allocated) ^
+           static_cast<std::uint32_t>(State::per_cpu);
   }
   // From allocated only, keeping order and part; the links, the counts and the free list start empty.
   constexpr void become_slab(unsigned cache) noexcept {

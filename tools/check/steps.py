@@ -163,6 +163,8 @@ def all_steps():
         Step("prose", "no path, person or number from outside the project", command("tools/check_prose.py")),
         Step("sizes", "no source of more than 600 lines", command("tools/check_sizes.py")),
         Step("errors", "a test for each Error that the early room returns", command("tools/check_errors.py")),
+        Step("faults", "each fault that tests are to find applies to one place of the sources",
+             command("tools/mutate", "--applies", *(f"tests/mutations/{name}.toml" for name in ("early", "buddy", "slab"))), counts=True),
         Step("format", "clang-format-19, exactly", formatting, tools=("clang-format-19",)),
         Step("shell", "shellcheck over the scripts", shell, tools=("shellcheck",)),
         Step("rules", "the rules above find what they forbid", command("tests/tidiness/rules"), counts=True, tools=("g++", "valgrind")),
