@@ -2,11 +2,12 @@
 //
 //   measure_pages [--rounds N] WORKLOAD...
 //
-// A line a value: "pair-o0 ns 2.91", the median of the rounds. Workloads: pairs, bulk, bulk64, mixed, threads, init, frag.
+// A line a value: "pair-o0 ns 2.91", the median of the rounds, and of each workload how fast the core ran: "clock GHz 2.25". Workloads: pairs, bulk, bulk64, mixed, threads, init, frag.
 #include <algorithm>
 #include <cstring>
 #include <map>
 
+#include "benchmarks/measured.hpp"
 #include "benchmarks/page_workloads.hpp"
 
 namespace {
@@ -46,12 +47,15 @@ int main(int count, char** words) {
     }
     std::vector<std::pair<std::string, std::string>> order;
     std::map<std::string, std::vector<double>> values;
-    for (unsigned round = 0; round < rounds; ++round)
-      run(words[i], [&](const std::string& key, const std::string& unit, double value) {
-        auto& all = values[key + " " + unit];
-        if (all.empty()) order.emplace_back(key, unit);
-        all.push_back(value);
-      });
+    const Report report = [&](const std::string& key, const std::string& unit, double value) {
+      auto& all = values[key + " " + unit];
+      if (all.empty()) order.emplace_back(key, unit);
+      all.push_back(value);
+    };
+    for (unsigned round = 0; round < rounds; ++round) {
+      if (!is_counting()) report("clock", "GHz", clock_ghz());
+      run(words[i], report);
+    }
     for (const auto& [key, unit] : order) {
       auto& all = values[key + " " + unit];
       std::ranges::sort(all);

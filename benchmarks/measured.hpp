@@ -18,6 +18,20 @@ inline double now_ns(clockid_t clock = CLOCK_THREAD_CPUTIME_ID) {
   return static_cast<double>(at.tv_sec) * 1e9 + static_cast<double>(at.tv_nsec);
 }
 
+// How fast this core runs just now, in GHz: of additions that wait for each other each takes a cycle.
+inline double clock_ghz() {
+  constexpr unsigned rounds = 1'000'000, chain = 8;
+  std::uint64_t sum = 0, one = 1;
+  const double begin = now_ns();
+  for (unsigned i = 0; i < rounds; ++i)
+    for (unsigned link = 0; link < chain; ++link) {
+      asm volatile("" : "+r"(sum), "+r"(one));
+      sum += one;
+    }
+  asm volatile("" : : "r"(sum));
+  return static_cast<double>(rounds) * chain / (now_ns() - begin);
+}
+
 // Runs `body`, which does `operations`; once under callgrind, where the dump is named by key and operations.
 template <class Body>
 double measure(const std::string& key, double operations, Body body) {
