@@ -43,7 +43,7 @@ class PoolMemory {
     void* const at =
         mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (at == MAP_FAILED) std::perror("quarry: no memory for the pool"), std::exit(2);
-    madvise(at, size, MADV_HUGEPAGE);
+    madvise(at, size, MADV_HUGEPAGE);  // as a kernel maps its descriptors
     memory_ = static_cast<std::byte*>(at);
   }
   ~PoolMemory() { munmap(memory_, size_); }
