@@ -78,7 +78,7 @@ class alignas(64) CpuArrays : public CpuListNames<G> {
     std::span<const Entry> pop_row(Order order, std::size_t most) noexcept {
       const unsigned slot = Names::slot_of(order);
       const std::uint64_t above = top(slot);
-      const std::size_t there = above / kStep, count = most < there ? most : there;
+      const std::size_t there = blocks(order), count = most < there ? most : there;
       taken_[slot] += std::uint64_t{count} * kStep;
       return {entry_at(slot, above) - count, count};
     }
