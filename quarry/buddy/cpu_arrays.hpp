@@ -51,7 +51,7 @@ class alignas(64) CpuArrays : public CpuListNames<G> {
   class Stacks {
    public:
     [[gnu::always_inline]] std::uint32_t blocks(Order order) const noexcept {
-      return static_cast<std::uint32_t>(top(Names::slot_of(order)) / kStep);
+      return blocks_in(Names::slot_of(order));
     }
     // Puts a block on top. The descriptor is the caller's to write, here and below.
     //
@@ -90,16 +90,6 @@ class alignas(64) CpuArrays : public CpuListNames<G> {
     void grow(Order order, std::size_t count) noexcept {
       put_[Names::slot_of(order)] += std::uint64_t{count} * kStep;
     }
-    // The oldest first.
-    std::span<const Entry> entries(Order order) const noexcept {
-      return {entries_ + start_of(Names::slot_of(order)), blocks(order)};
-    }
-    void drop_oldest(Order order, std::uint32_t count) noexcept {
-      const unsigned slot = Names::slot_of(order);
-      taken_[slot] += std::uint64_t{count} * kStep;
-      Entry* const first = entries_ + start_of(slot);
-      __builtin_memmove(first, first + count, blocks(order) * sizeof(Entry));
-    }
     // Where the highest block of the last batch of an order lay.
     [[gnu::always_inline]] bool is_above_line(Pfn page, Order order) const noexcept {
       return line_[Names::slot_of(order)] < page.raw;
@@ -109,6 +99,9 @@ class alignas(64) CpuArrays : public CpuListNames<G> {
    private:
     friend class CpuArrays;
     friend class Saboteur;
+    std::uint32_t blocks_in(unsigned slot) const noexcept {
+      return static_cast<std::uint32_t>(top(slot) / kStep);
+    }
     static constexpr unsigned kEntries = kSmallRoom * kKeepSlots + kWholeRoom;
     // What was taken first: who looks while others work sees no fewer put than taken.
     [[gnu::always_inline]] std::uint64_t top(unsigned slot) const noexcept {
@@ -145,12 +138,19 @@ class alignas(64) CpuArrays : public CpuListNames<G> {
     const unsigned slot = list % kKeepSlots;
     return slot < Names::kSmallOrders ? Order{slot} : G.pageblock_order();
   }
-  Stacks& stacks_of(unsigned list) noexcept { return stacks_[list / kKeepSlots]; }
-  const Stacks& stacks_of(unsigned list) const noexcept { return stacks_[list / kKeepSlots]; }
-  std::uint32_t blocks(unsigned list) const noexcept { return stacks_of(list).blocks(order_of(list)); }
+  std::uint32_t blocks(unsigned list) const noexcept {
+    return stacks_[list / kKeepSlots].blocks_in(list % kKeepSlots);
+  }
   bool is_empty(unsigned list) const noexcept { return blocks(list) == 0; }
+  // The oldest first.
   std::span<const Entry> entries(unsigned list) const noexcept {
-    return stacks_of(list).entries(order_of(list));
+    return {stacks_[list / kKeepSlots].entries_ + Stacks::start_of(list % kKeepSlots), blocks(list)};
+  }
+  void drop_oldest(unsigned list, std::uint32_t count) noexcept {
+    Stacks& stacks = stacks_[list / kKeepSlots];
+    stacks.taken_[list % kKeepSlots] += std::uint64_t{count} * kStep;
+    Entry* const first = stacks.entries_ + Stacks::start_of(list % kKeepSlots);
+    __builtin_memmove(first, first + count, blocks(list) * sizeof(Entry));
   }
   // Of another core's stacks a count that nearly was: the two words of a stack are read one after the other.
   std::uint64_t pages() const noexcept {

@@ -319,7 +319,7 @@ void PageAllocator<G, W, Policy, C>::spill_list(ZoneState& zone, Lists& lists, u
     }
     const auto count = static_cast<std::uint32_t>(oldest.size());
     lists.fetched += count;
-    lists.stacks_of(list).drop_oldest(order, count);
+    lists.drop_oldest(list, count);
     subtract(std::uint64_t{count} << order.raw());
   } else {
     while (left != 0 && !lists.is_empty(list)) {

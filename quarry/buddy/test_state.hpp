@@ -53,8 +53,9 @@ class Saboteur {
   template <class L>
   static void clear_stale(L& lists) {
     if constexpr (L::kAreArrays)
-      for (unsigned list = 0; list < L::kLists; ++list)
-        for (auto& entry : lists.stacks_of(list).room(L::order_of(list))) entry = {};
+      for (auto& stacks : lists.stacks_)
+        for (unsigned order = 0; order <= L::kSmallOrders; ++order)
+          for (auto& entry : stacks.room(L::order_of(order))) entry = {};
   }
   // What a core remembers only to be quicker.
   template <class A>
