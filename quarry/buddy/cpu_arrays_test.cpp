@@ -116,4 +116,41 @@ TEST_ON_COMPACT(kinds_may_change_with_every_block) {
   expect_equal(two.on(0), 0u);
 }
 
+// A page with two users is refused, also where the last one kept was of its kind.
+TEST_ON_COMPACT(a_shared_page_is_not_kept) {
+  TwoCores<G, Policy> two;
+  two.start({.batch = 4, .high = 100});
+  const Pfn alone = two.alloc(), shared = two.alloc();
+  auto& pages = two.machine.allocator;
+  pages.get_page(shared).value();
+  for (unsigned i = 0; i < 2; ++i) {
+    expect(!pages.free_pages(shared, Order{0}));
+    expect(!two.is_on_core(shared));
+    if (i == 0) two.free(alone);
+  }
+  pages.put_page(shared).value();
+  two.free(shared);
+  expect(!pages.audit());
+}
+
+// The last batch of a zone is smaller than a stack wants, and lies at its bottom all the same.
+TEST_ON_COMPACT(a_batch_of_what_is_left_leaves_no_gap) {
+  TwoCores<G, Policy> two;
+  two.start({.batch = 1, .high = 100});
+  auto& pages = two.machine.allocator;
+  const auto take = [&] {
+    return pages.alloc_pages(Order{0}, {.type = MigrateType::movable, .urgency = Urgency::unlimited});
+  };
+  while (pages.free_pages_of(kTwoCoresZone).raw > 3) expect(static_cast<bool>(take()));
+  Saboteur::limit(pages, kTwoCoresZone, {.batch = 16, .high = 100});
+  pages.drain_all();
+  expect_equal(pages.free_pages_of(kTwoCoresZone).raw, 3u);
+  for (unsigned i = 0; i < 3; ++i) {
+    expect(static_cast<bool>(take()));
+    expect_equal(two.on(0), 2u - i);
+    expect(!pages.audit());
+  }
+  expect(!take());
+}
+
 }  // namespace quarry::buddy
