@@ -158,7 +158,6 @@ void PageAllocator<G, W, Policy, C>::refill(ZoneState& zone, Lists& lists, const
     wanted >>= search.order.raw();
     if (wanted < 2) wanted = 2;
   }
-  const unsigned list = Lists::list_of(search.order, search.type);
   ++lists.refills;
   observer_.refilling(zone.index, search.order, wanted);
   if constexpr (Lists::kAreArrays) {
@@ -181,6 +180,7 @@ void PageAllocator<G, W, Policy, C>::refill(ZoneState& zone, Lists& lists, const
     to.set_line(highest, search.order);
     lists.brought += count;
   } else {
+    const unsigned list = Lists::list_of(search.order, search.type);
     const auto keep = [&](Pfn page, Descriptor& head) noexcept {
       lists.push_back({page, &head}, list, search.type);
     };

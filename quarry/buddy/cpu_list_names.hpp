@@ -1,6 +1,6 @@
 // quarry/buddy/cpu_list_names.hpp: which lists a core has of each zone, whatever they are made of.
 //
-// A list for each ordinary type and each order up to 3, and two for whole pageblocks.
+// A list for each ordinary type and each order up to 3, and two for whole pageblocks; CpuArrays numbers its stacks otherwise.
 // Source    Linux 6.1, struct per_cpu_pages (behaviour).
 #pragma once
 
@@ -42,10 +42,6 @@ struct CpuListNames {
   static constexpr unsigned list_of(Order order, MigrateType type) noexcept {
     if (order.raw() < kSmallOrders) return page::kOrdinaryTypes * order.raw() + page::index_of(type);
     return type == MigrateType::movable ? kLists - 1 : kLists - 2;
-  }
-  static constexpr std::size_t list_of(Order order, std::size_t type) noexcept {
-    if (order.raw() < kSmallOrders) return std::size_t{page::kOrdinaryTypes} * order.raw() + type;
-    return type == page::index_of(MigrateType::movable) ? kLists - 1 : kLists - 2;
   }
   static constexpr Order order_of(unsigned list) noexcept {
     return list >= kLists - 2 ? G.pageblock_order() : Order{list / page::kOrdinaryTypes};
