@@ -12,7 +12,6 @@ quarry_sources(kernel_tests quarry _test.cpp)
 quarry_sources(kernel_shell_tests shell _test.cpp)
 list(APPEND kernel_tests ${kernel_shell_tests})
 list(FILTER kernel_tests EXCLUDE REGEX "_model_test\\.cpp$")
-set_source_files_properties(${kernel_tests} PROPERTIES COMPILE_OPTIONS -O1)  # they are run once
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")  # clang leaves loops alone in freestanding code
   set_source_files_properties(kernel/bytes.cpp PROPERTIES COMPILE_OPTIONS -fno-tree-loop-distribute-patterns)
 endif()
@@ -23,6 +22,7 @@ add_library(kernel_objects OBJECT ${kernel_sources})
 target_link_libraries(kernel_objects PRIVATE quarry_options quarry_lib quarry_shell)
 target_include_directories(kernel_objects PRIVATE "kernel/${QUARRY_KERNEL}")
 target_compile_options(kernel_objects PRIVATE $<$<COMPILE_LANGUAGE:CXX>:${QUARRY_KERNEL_OPTIONS}>)
+quarry_unite(kernel_objects)
 
 # quarry_kernel(NAME SOURCES...): an image with these sources, too. Unit tests bring tens of megabytes of memory of their own.
 function(quarry_kernel name)
@@ -40,6 +40,8 @@ function(quarry_kernel name)
 endfunction()
 quarry_kernel(kernel)
 quarry_kernel(kernel-tests ${kernel_tests})
+target_compile_options(kernel-tests PRIVATE -O1)  # they are run once
+quarry_unite(kernel-tests)
 
 # What a kernel needs at the least.
 if(QUARRY_KERNEL STREQUAL "x86_64")

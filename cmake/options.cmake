@@ -5,6 +5,7 @@ set(QUARRY_KERNEL "" CACHE STRING "Without it: build the reference kernel for x8
 option(QUARRY_FUZZ "Build the libFuzzer targets (clang++ only)" OFF)
 option(QUARRY_BENCH "Build the benchmarks" OFF)
 set(QUARRY_SANITIZE "" CACHE STRING "Sanitizers for everything, such as address,undefined")
+set(QUARRY_UNITE "" CACHE STRING "How many sources to compile as one at most, where that saves time; none by itself")
 set(QUARRY_QUICK "" CACHE STRING "Flags for what takes longer to compile than to run: unit tests")
 
 set(CMAKE_CXX_STANDARD 20)
@@ -24,7 +25,7 @@ endif()
 add_library(quarry_options INTERFACE)
 target_include_directories(quarry_options INTERFACE "${PROJECT_SOURCE_DIR}")
 target_compile_options(quarry_options INTERFACE
-  -Wall -Wextra -Wconversion -Wsign-conversion -Wshadow -Wold-style-cast -Werror
+  -Wall -Wextra -Wconversion -Wsign-conversion $<$<NOT:$<BOOL:$<TARGET_PROPERTY:UNITY_BUILD>>>:-Wshadow> -Wold-style-cast -Werror
   "-ffile-prefix-map=${PROJECT_SOURCE_DIR}/=" -ffunction-sections -fdata-sections)
 target_link_options(quarry_options INTERFACE -Wl,--gc-sections)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")

@@ -261,10 +261,10 @@ void expect_that_counts_add_up(Booted<G>& booted) {
 template <Geometry G>
 void expect_a_whole_system(const lnx::MachineDescription& description) {
   for (const Mode mode : {Mode::linux_mode, Mode::native}) {
-    SCOPED_TRACE(testing::Message() << mode);
+    SCOPED_TRACE(::testing::Message() << mode);
     Booted<G> booted{description, mode};
     booted.boot();
-    if (testing::Test::HasFatalFailure()) return;
+    if (::testing::Test::HasFatalFailure()) return;
     expect_laws(booted);
     expect_that_counts_add_up(booted);
     EXPECT_TRUE(memory::exercise_pages(booted.pages()).complaint.empty());
@@ -318,7 +318,7 @@ std::vector<std::uint64_t> decisions(Booted<G>& booted) {
 
 TEST(BootPipeline, two_machines_boot_turn_by_turn_as_each_does_alone) {
   for (const Mode mode : {Mode::linux_mode, Mode::native}) {
-    SCOPED_TRACE(testing::Message() << mode);
+    SCOPED_TRACE(::testing::Message() << mode);
     Booted<k4KSparse> pc_alone{pc(), mode}, one{pc(), mode};
     Booted<k4KFlat> board_alone{small_board(), mode}, other{small_board(), mode};
     pc_alone.boot();

@@ -90,7 +90,7 @@ class Trace {
       SCOPED_TRACE(lines_[0].at("name").get<std::string>() + ": " + lines_[i].dump());
       step(lines_[i]);
       ASSERT_EQ(bootmem_.audit(), std::nullopt);
-      if (testing::Test::HasFailure()) return;
+      if (::testing::Test::HasFailure()) return;
     }
     ++counts_.traces;
   }

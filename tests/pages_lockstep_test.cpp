@@ -17,8 +17,8 @@ void runs_in_lockstep(const PagesSetup& setup) {
 }
 
 template <class Policy>
-class PagesLockstepOf : public testing::Test {};
-using Policies = testing::Types<LinuxPolicy, CompactPolicy>;
+class PagesLockstepOf : public ::testing::Test {};
+using Policies = ::testing::Types<LinuxPolicy, CompactPolicy>;
 TYPED_TEST_SUITE(PagesLockstepOf, Policies);
 
 TYPED_TEST(PagesLockstepOf, SixteenPagesOnTwoCores) {

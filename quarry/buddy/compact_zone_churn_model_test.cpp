@@ -23,7 +23,7 @@ struct Random {
   std::uint64_t state = 42;
 };
 
-class CompactZoneChurn : public testing::Test {
+class CompactZoneChurn : public ::testing::Test {
  protected:
   struct Held {
     Pfn page;

@@ -213,7 +213,7 @@ TEST(ArenaModel, hands_out_what_the_obvious_search_finds) {
     for (int i = 0; i < steps; ++i) {
       random_step(lockstep);
       lockstep.look();
-      RC_ASSERT(!testing::Test::HasFatalFailure());
+      RC_ASSERT(!::testing::Test::HasFatalFailure());
     }
     lockstep.empty();
   }));
@@ -234,7 +234,7 @@ TEST(ArenaModel, keeps_its_balance_among_many) {
       }
       if (i % 7 == 0) lockstep.purge();
       lockstep.look();
-      RC_ASSERT(!testing::Test::HasFatalFailure());
+      RC_ASSERT(!::testing::Test::HasFatalFailure());
     }
     lockstep.empty();
   }));
@@ -247,7 +247,7 @@ class Universe {
   void explore(std::vector<unsigned>& moves) {
     run(moves);
     ++sequences;
-    if (moves.size() == kMoves || testing::Test::HasFatalFailure()) return;
+    if (moves.size() == kMoves || ::testing::Test::HasFatalFailure()) return;
     for (unsigned move = 0; move < kCount; ++move) {
       moves.push_back(move);
       explore(moves);

@@ -247,10 +247,10 @@ class Lockstep {
 };
 
 template <class F>
-class WriterModel : public testing::Test {};
+class WriterModel : public ::testing::Test {};
 using Formats =
-    testing::Types<FourLevels, FiveLevels, ArmPages<39, 12>, ArmPages<48, 12>, ArmPages<47, 14>,
-                   ArmPages<48, 14>, ArmPages<42, 16>, ArmPages<48, 16>, Lpae, Sv<39>, Sv<48>, Sv<57>>;
+    ::testing::Types<FourLevels, FiveLevels, ArmPages<39, 12>, ArmPages<48, 12>, ArmPages<47, 14>,
+                     ArmPages<48, 14>, ArmPages<42, 16>, ArmPages<48, 16>, Lpae, Sv<39>, Sv<48>, Sv<57>>;
 TYPED_TEST_SUITE(WriterModel, Formats);
 
 TYPED_TEST(WriterModel, is_what_a_processor_walks) {

@@ -260,8 +260,8 @@ class World {
 };
 
 template <class F>
-class VmallocModel : public testing::Test {};
-using Formats = testing::Types<FourLevels, ArmPages, Lpae, Sv39>;
+class VmallocModel : public ::testing::Test {};
+using Formats = ::testing::Types<FourLevels, ArmPages, Lpae, Sv39>;
 TYPED_TEST_SUITE(VmallocModel, Formats);
 
 TYPED_TEST(VmallocModel, leads_each_owner_to_what_is_its_own) {
