@@ -44,8 +44,9 @@ ComparedBoot boot_to_compare(const lnx::MachineDescription& description) {
     result.failure = "its description is too large";
     return result;
   }
-  const PagesRun run = run_pages(*early.value(), ram, memory::metadata_outside(outside.arena()),
-                                 AsLinux{description, allocations}, log, report);
+  const PagesRun run =
+      run_pages(*early.value(), ram, memory::metadata_outside(outside.arena()),
+                AsLinux{description, allocations}, log, report, PolicyChoice::linux_policy, AfterBoot::read);
   if (!run.is_known) {
     result.failure = "no page allocator is built for its pages";
     return result;

@@ -54,7 +54,8 @@ PagesRunner LifeReader::runner(PolicyChoice policy) {
                         std::optional<AsLinux> as_linux, const EventLog& log, BootReport& report) {
     early_ = &early;
     kernel_ = as_linux ? &as_linux->machine.kernel : nullptr;
-    const PagesRun run = run_pages(early, ram, metadata, as_linux, log, report, policy, this);
+    const PagesRun run =
+        run_pages(early, ram, metadata, as_linux, log, report, policy, AfterBoot::exercise, this);
     if (run.is_known && run.done) read(early, log, report);
     return run;
   };

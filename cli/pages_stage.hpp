@@ -31,12 +31,14 @@ class PagesStage {
 
   // All that is given outlives this. Without `as_linux` the sizes and moments are the library's own. `watcher` may be null.
   PagesStage(memory::EarlySystem& early, hosted::PagedRam& ram, page::MetadataSource metadata,
-             std::optional<AsLinux> as_linux, const EventLog& log, BootReport& report, PageWatcher* watcher)
+             std::optional<AsLinux> as_linux, const EventLog& log, BootReport& report, AfterBoot after,
+             PageWatcher* watcher)
       : early_{early},
         linux_{as_linux},
         ram_{ram},
         log_{log},
         report_{report},
+        after_{after},
         watcher_{watcher},
         timeline_{early},
         cores_{.count = early.machine().cpus},
@@ -45,9 +47,13 @@ class PagesStage {
   Result<Done> run() {
     auto done = memory::bring_up(early_, system_, reached_, {this, &PagesStage::after});
     if (!done) return done;
-    exercise(memory::exercise_pages(system_));
-    exercise(memory::exercise_kmalloc(system_));
-    exercise(memory::exercise_cache(system_));
+    if (after_ == AfterBoot::exercise) {
+      exercise(memory::exercise_pages(system_));
+      exercise(memory::exercise_kmalloc(system_));
+      exercise(memory::exercise_cache(system_));
+    } else {
+      system_.allocator().drain_all();  // as they leave it
+    }
     read_end();
     if (watcher_ != nullptr) watcher_->at_end(looker());
     report_.timeline = timeline_.take();
@@ -267,6 +273,7 @@ class PagesStage {
   hosted::PagedRam& ram_;
   const EventLog& log_;
   BootReport& report_;
+  AfterBoot after_;
   PageWatcher* watcher_;
   std::vector<early::Region> memory_;  // as the flow leaves it: later, hot-pluggable memory is like any other
   TimelineReader timeline_;

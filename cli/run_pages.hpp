@@ -27,15 +27,23 @@ struct PagesRun {
   Result<Done> done = Error::bad_geometry;
 };
 
-// Brings `early` up to kmalloc, exercises what is then there and reads it into `report`. Without `as_linux`
+// What happens to a machine that is up, before it is read.
+enum class AfterBoot : std::uint8_t {
+  exercise,  // its allocators are put to use, and every page is looked at
+  read,      // nothing: for those who boot many machines for a figure of each
+};
+
+// Brings `early` up to kmalloc, exercises what is then there if asked to, and reads it into `report`. Without `as_linux`
 // the sizes and moments are the library's own. `watcher` may be null.
 PagesRun run_pages(memory::EarlySystem& early, hosted::PagedRam& ram, page::MetadataSource metadata,
                    std::optional<AsLinux> as_linux, const EventLog& log, BootReport& report,
-                   PolicyChoice policy = PolicyChoice::linux_policy, PageWatcher* watcher = nullptr);
+                   PolicyChoice policy = PolicyChoice::linux_policy, AfterBoot after = AfterBoot::exercise,
+                   PageWatcher* watcher = nullptr);
 
 // Who runs these stages: run_pages(), or somebody who does more with the machine while it is there.
 using PagesRunner = std::function<PagesRun(memory::EarlySystem&, hosted::PagedRam&, page::MetadataSource,
                                            std::optional<AsLinux>, const EventLog&, BootReport&)>;
-PagesRunner pages_runner(PolicyChoice policy = PolicyChoice::linux_policy);
+PagesRunner pages_runner(PolicyChoice policy = PolicyChoice::linux_policy,
+                         AfterBoot after = AfterBoot::exercise);
 
 }  // namespace quarry::cli

@@ -9,10 +9,10 @@ namespace quarry::cli {
 template <class Policy>
 PagesRun run_pages_of(memory::EarlySystem& early, hosted::PagedRam& ram, page::MetadataSource metadata,
                       std::optional<AsLinux> as_linux, const EventLog& log, BootReport& report,
-                      PageWatcher* watcher) {
+                      AfterBoot after, PageWatcher* watcher) {
   PagesRun run;
   run.is_known = with_geometry(early.machine().geometry, [&]<Geometry G>() {
-    PagesStage<G, Policy> stage{early, ram, metadata, as_linux, log, report, watcher};
+    PagesStage<G, Policy> stage{early, ram, metadata, as_linux, log, report, after, watcher};
     run.done = stage.run();
     run.reached = stage.reached();
   });

@@ -10,13 +10,15 @@ namespace quarry::cli {
 template <class Policy>
 PagesRun run_pages_of(memory::EarlySystem& early, hosted::PagedRam& ram, page::MetadataSource metadata,
                       std::optional<AsLinux> as_linux, const EventLog& log, BootReport& report,
-                      PageWatcher* watcher);
+                      AfterBoot after, PageWatcher* watcher);
 
 extern template PagesRun run_pages_of<buddy::LinuxPolicy>(memory::EarlySystem&, hosted::PagedRam&,
                                                           page::MetadataSource, std::optional<AsLinux>,
-                                                          const EventLog&, BootReport&, PageWatcher*);
+                                                          const EventLog&, BootReport&, AfterBoot,
+                                                          PageWatcher*);
 extern template PagesRun run_pages_of<buddy::CompactPolicy>(memory::EarlySystem&, hosted::PagedRam&,
                                                             page::MetadataSource, std::optional<AsLinux>,
-                                                            const EventLog&, BootReport&, PageWatcher*);
+                                                            const EventLog&, BootReport&, AfterBoot,
+                                                            PageWatcher*);
 
 }  // namespace quarry::cli

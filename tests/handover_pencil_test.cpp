@@ -4,7 +4,7 @@
 
 #include <map>
 
-#include "cli/boot_machine.hpp"
+#include "tests/booted_report.hpp"
 #include "tests/linux_boots.hpp"
 
 namespace quarry::lnx {
@@ -72,8 +72,7 @@ TEST(HandOver, has_the_blocks_that_a_pencil_gets_from_the_free_ranges) {
     const std::string name = directory.filename().string();
     const auto machine = read_corpus_case(directory);
     if (!machine) continue;
-    cli::EventLog log;
-    const auto report = cli::boot_machine(*machine, cli::Mode::linux_mode, log);
+    const auto report = cli::booted_report(*machine);
     if (!report) continue;  // x86-srat-orphan, which Linux does not boot either
     const auto booted = boot_case(directory);
     ASSERT_TRUE(booted->failure.empty()) << name;

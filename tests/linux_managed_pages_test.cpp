@@ -146,6 +146,9 @@ unsigned count_agreeing(const std::vector<fs::path>& cases) {
       agree += !report && mem_total == 0;
       continue;
     }
+    EXPECT_EQ(report->exercises.size(), 3u) << name;
+    for (const auto& exercise : report->exercises)
+      EXPECT_EQ(exercise.outcome, "ok") << name << ": " << exercise.what;
     const Lines theirs = printed_zones(directory), ours = our_zones(*report);
     EXPECT_EQ(theirs, ours) << name;
     EXPECT_EQ(mem_total, report->mem_total_kib) << name;

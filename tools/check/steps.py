@@ -76,10 +76,10 @@ def unit(preset):
     return body
 
 
-def model(preset, env=None, timeout=900, part=0, parts=1):
+def model(preset, env=None, timeout=900, part=0, parts=1, program="model_tests"):
     def body(job):
         share = {"GTEST_TOTAL_SHARDS": str(parts), "GTEST_SHARD_INDEX": str(part), **(env or {})}
-        said = job.run(*fixed_addresses(), f"build/{preset}/model_tests", "--gtest_brief=1", env=share, timeout=timeout)
+        said = job.run(*fixed_addresses(), f"build/{preset}/{program}", "--gtest_brief=1", env=share, timeout=timeout)
         ran = re.search(r"\[  PASSED  \] (\d+)", "\n".join(said))
         return f"{ran[1]} tests" if ran else ""
     return body
@@ -171,7 +171,7 @@ def all_steps():
     ]
     builds = [
         Step("build-release", "the tool, g++ -O2", build("release", "quarry", "corpus", "early_proof", "pages_proof", "pages_threads", "pages_schedules", "slab_threads",
-                               "slab_schedules", "kmap_schedules", "vmalloc_threads", "vmalloc_schedules", "fdt_against_libfdt", "must_fail", "examples"),
+                               "slab_schedules", "kmap_schedules", "vmalloc_threads", "vmalloc_schedules", "sequence_tests", "fdt_against_libfdt", "must_fail", "examples"),
              cores=WHOLE),
         Step("build-asan", "tests and fuzzers, clang++ with ASan and UBSan", build("asan", "model_tests", "unit_tests", "fuzzers"),
              cores=WHOLE),
@@ -185,6 +185,8 @@ def all_steps():
         Step("unit-asan", "unit tests, clang++, ASan and UBSan", unit("asan"), ("build-asan",), counts=True),
         Step("proof-sequences", "memblock and bootmem: all sequences of three operations on six pages", proof("sequences"),
              ("build-release",)),
+        Step("sequences", "slab and kmap: all sequences of some calls, and machines of 64 TiB", model("release", program="sequence_tests"),
+             ("build-release",), counts=True),
         Step("pages", "the page allocator against a model: short sequences exhausted, long ones at random", pages("quick"),
              ("build-release",), counts=True),
         Step("pages-schedules", "the page allocator: all schedules of two and three cores, two preemptions each",
