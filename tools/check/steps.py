@@ -178,10 +178,11 @@ def all_steps():
     ]
     compiled = [Step(f"bare-{compiler}-{machine}", "the library without libc, -O2; its symbols",
                      lint(f"bare-{compiler}-{machine}"), cores=WHOLE) for compiler, machine in often]
-    tests = [
+    tests = [  # those that take longest first, so that no core is left alone with one
         Step("model-asan-1", "model and agreement tests, clang++, ASan and UBSan, one half",
              model("asan", FEWER_CASES, part=0, parts=2), ("build-asan",), counts=True),
         Step("model-asan-2", "the other half", model("asan", FEWER_CASES, part=1, parts=2), ("build-asan",), counts=True),
+        *(Step(f"script-{pathlib.Path(path).stem}", path, script(path), ("build-release",), counts=True) for path in test_scripts),
         Step("unit-asan", "unit tests, clang++, ASan and UBSan", unit("asan"), ("build-asan",), counts=True),
         Step("proof-sequences", "memblock and bootmem: all sequences of three operations on six pages", proof("sequences"),
              ("build-release",)),
@@ -212,8 +213,6 @@ def all_steps():
     tests += [Step("man-page", "docs/quarry.1 is what the tool says of itself", command("tools/man_page.py", "--check"), ("build-release",))]
     tests += [Step("random-machines-alone", "random machines boot here, whole and each time the same",
                    command("tools/random-machines", "boot", "x86_64", "arm64", "armhf", "--count", "60"), ("build-release",), counts=True)]
-    tests += [Step(f"script-{pathlib.Path(path).stem}", path, script(path), ("build-release",), counts=True)
-              for path in test_scripts]
     tests += [Step(f"fuzz-{name}", f"{FUZZ_SECONDS} s of {path}", fuzz(name, "asan", FUZZ_SECONDS, "-seed=1"), ("build-asan",))
               for name, path in sources.fuzzers().items()]
     tests += kernel_steps()
