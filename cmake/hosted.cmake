@@ -4,8 +4,8 @@ find_package(Threads REQUIRED)
 add_library(quarry_hosted_options INTERFACE)
 target_link_libraries(quarry_hosted_options INTERFACE quarry_options Threads::Threads)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  # GCC 12 sees ghosts in std::string (bugs 105651, 105329 and 105762).
-  target_compile_options(quarry_hosted_options INTERFACE -Wno-restrict -Wno-stringop-overflow -Wno-array-bounds)
+  # GCC 12 sees ghosts in std::string (bugs 105651 and 105329).
+  target_compile_options(quarry_hosted_options INTERFACE -Wno-restrict -Wno-stringop-overflow)
 endif()
 
 # quarry_precompile(TARGET HEADERS...): compiles the large headers of others once, for speed alone. Every

@@ -1,7 +1,7 @@
 # quarry_unite(TARGET): compiles up to QUARRY_UNITE of the target's sources as one, since most of the time goes into what they
-# share: a third of the time for linux/, with the same code as outcome. tools/check/grouping.py chooses sources whose names do not
-# clash; when a later change makes two of them clash, configuring anew parts them, as tools/build does by itself. Sources with
-# options of their own stay alone. Warnings of a name that hides another one's are off here: united, strangers would meet. The
+# share: a third of the time for linux/, with the same code as outcome. tools/check/grouping.py chooses sources whose names are
+# not likely to clash; where they do, now or after an edit, tools/compile_united parts them. Sources with options of their own
+# stay alone. Warnings of a name that hides another one's are off here: united, strangers would meet. The
 # presets that unite nothing, and clang-tidy, look at each source by itself.
 find_program(QUARRY_PYTHON python3)
 function(quarry_unite target)
@@ -25,5 +25,6 @@ function(quarry_unite target)
     string(REGEX MATCH "^([0-9]+) (.+)$" matched "${line}")
     set_source_files_properties("${CMAKE_MATCH_2}" PROPERTIES UNITY_GROUP "${target}_${CMAKE_MATCH_1}")
   endforeach()
-  set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_MODE GROUP)
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_MODE GROUP
+    CXX_COMPILER_LAUNCHER "env;LD=${CMAKE_LINKER};${PROJECT_SOURCE_DIR}/tools/compile_united;${CMAKE_CXX_COMPILER_LAUNCHER}")
 endfunction()

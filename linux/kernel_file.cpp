@@ -27,7 +27,7 @@ std::string release_of_name(std::string_view name) {
   if (release[0] < '0' || release[0] > '9' || !std::all_of(release.begin(), release.end(), is_fine))
     return {};
   for (const std::string_view ending : {".gz", ".xz", ".zst", ".map", ".toml"})
-    if (release.ends_with(ending)) release.resize(release.size() - ending.size());
+    if (release.ends_with(ending)) release.erase(release.size() - ending.size());
   return release;
 }
 

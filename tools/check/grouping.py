@@ -1,8 +1,8 @@
 """Puts sources into groups that compile as one file: no two of a group declare the same name, nor one what the other means otherwise.
 
 What a file declares at the beginning of a line, outside any class or function, is what could clash: the layout puts nothing
-else there. A guess is enough for tools/compile_group, which takes a group apart that does not compile; what CMake unites
-(cmake/unite.cmake) has to.
+else there. A guess is enough: a group that does not compile is taken apart again, by tools/compile_group, and by
+tools/compile_united what CMake unites (cmake/unite.cmake).
 
 usage: python3 tools/check/grouping.py MOST SOURCE...     prints a line `NUMBER SOURCE` each
 """
@@ -12,6 +12,7 @@ import pathlib
 import re
 import sys
 
+INCLUDE = re.compile(r'^#include "([\w/]+\.hpp)"', re.M)
 SKIP = re.compile(r"(namespace|using namespace|return|public|private|protected|extern|case|default|else|template|requires)\b")
 HELPER = re.compile(r'#include "(tests/[\w/]+\.hpp|[\w/]*test[\w/]*\.hpp)"')
 
@@ -21,6 +22,21 @@ class Names:
     """What a source and the helpers of tests that it includes declare, and what it takes from elsewhere."""
     declared: dict  # (namespace, name) -> the file that declares it
     taken: set  # names that are called or instantiated without saying whose
+    headers: set  # of this project, those included by others too
+
+
+@functools.cache
+def included_by(path):
+    return [name for name in INCLUDE.findall(pathlib.Path(path).read_text()) if pathlib.Path(name).is_file()]
+
+
+def headers_of(path):
+    found, left = set(), [path]
+    while left:
+        new = set(included_by(left.pop())) - found
+        found |= new
+        left += new
+    return found
 
 
 @functools.cache
@@ -39,26 +55,46 @@ def names_of(path):
         where = "::".join(filter(None, inside)).removesuffix("::testing")  # which tests have with `using namespace`
         if found := re.match(r"[A-Z_]+\((.*?)\)?(\s*\{.*)?$", line):  # TEST(name), RC_GTEST_PROP(Suite, name, (...))
             found = [found[1], *re.findall(r"^\w+", found[1])]
+        elif found := re.match(r"(?:struct|class|union|enum(?: class)?) (?:alignas\(.*?\) |\[\[.*?\]\] )*(\w+)", line):
+            found = [found[1]]
         elif found := re.findall(r"([\w:~]+)\s*(?=[({=;\[]|$)", re.sub(r"\[\[.*?\]\]|alignas\(.*?\)|<[^<>]*>", "", line)):
             found = found if "=" in line else found[:1]
         names.update({(where, name): path for name in found or () if "::" not in name})
+    if path.endswith(".cpp"):  # what a header of it announces is everybody's
+        for header in headers_of(path):
+            if not HELPER.match(f'#include "{header}"'):
+                names = {key: origin for key, origin in names.items() if key not in names_of(header).declared}
     own = {name for _, name in names}
-    return Names(names, set(re.findall(r"(?<![\w.>:])([A-Za-z_]\w+)(?=[({<])", text)) - own)
+    return Names(names, set(re.findall(r"(?<![\w.>:])([A-Za-z_]\w+)(?=[({<])", text)) - own, headers_of(path))
+
+
+@functools.cache
+def meant_by(header):
+    """What a header says that is declared in one, itself or another."""
+    words = set(re.findall(r"(?<![\w.>:])[A-Za-z_]\w+", re.sub(r"//.*", "", pathlib.Path(header).read_text())))
+    return words & {name for path in [header, *headers_of(header)] for _, name in names_of(path).declared}
 
 
 class Group:
     def __init__(self):
-        self.paths, self.declared, self.taken = [], {}, set()
+        self.paths, self.declared, self.taken, self.headers = [], {}, set(), set()
 
     def has_room_for(self, names):
         return (all(self.declared.get(key, origin) == origin for key, origin in names.declared.items()) and
                 not any(name in self.taken for _, name in names.declared.keys() - self.declared.keys()) and
-                not any(name in names.taken for _, name in self.declared.keys() - names.declared.keys()))
+                not any(name in names.taken for _, name in self.declared.keys() - names.declared.keys()) and
+                not self.hides_from(names.headers - self.headers))
+
+    def hides_from(self, headers):
+        """Whether a header that comes after what is here would mean a source's own name instead of a header's."""
+        own = {name for (_, name), origin in self.declared.items() if origin.endswith(".cpp")}
+        return any(not own.isdisjoint(meant_by(header)) for header in headers)
 
     def add(self, path, names):
         self.paths.append(path)
         self.declared.update(names.declared)
         self.taken |= names.taken
+        self.headers |= names.headers
 
 
 def groups(paths, most):
