@@ -125,9 +125,7 @@ bool is_larger(const Effect& a, const Effect& b) {
 }  // namespace
 
 lnx::Expected<Figures> boot_for_figures(const lnx::MachineDescription& machine) {
-  EventLog events;
-  const auto report = boot_machine(machine, Mode::linux_mode, events, boot::EarlyChoice::memblock,
-                                   pages_runner(PolicyChoice::linux_policy, AfterBoot::read));
+  const auto report = boot_to_read(machine);
   if (!report) return report.problem();
   return figures_of(*report);
 }

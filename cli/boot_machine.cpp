@@ -175,4 +175,10 @@ lnx::Expected<BootReport> boot_machine(const lnx::MachineDescription& descriptio
   return report;
 }
 
+lnx::Expected<BootReport> boot_to_read(const lnx::MachineDescription& machine) {
+  EventLog log;
+  return boot_machine(machine, Mode::linux_mode, log, boot::EarlyChoice::memblock,
+                      pages_runner(PolicyChoice::linux_policy, AfterBoot::read));
+}
+
 }  // namespace quarry::cli

@@ -24,4 +24,10 @@ lnx::Expected<BootReport> boot_machine(const lnx::MachineDescription& machine, M
                                        boot::EarlyChoice early = boot::EarlyChoice::memblock,
                                        const PagesRunner& pages = pages_runner());
 
+// As Linux, with memblock and policy linux, and without putting the machine to use: for those who boot many machines for a
+// figure of each.
+//
+// Errors    as boot_machine().
+lnx::Expected<BootReport> boot_to_read(const lnx::MachineDescription& machine);
+
 }  // namespace quarry::cli

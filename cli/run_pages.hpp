@@ -30,7 +30,7 @@ struct PagesRun {
 // What happens to a machine that is up, before it is read.
 enum class AfterBoot : std::uint8_t {
   exercise,  // its allocators are put to use, and every page is looked at
-  read,      // nothing: for those who boot many machines for a figure of each
+  read,      // nothing
 };
 
 // Brings `early` up to kmalloc, exercises what is then there if asked to, and reads it into `report`. Without `as_linux`

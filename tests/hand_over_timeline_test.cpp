@@ -6,9 +6,9 @@
 #include <cstdio>
 #include <sstream>
 
+#include "cli/boot_machine.hpp"
 #include "cli/timeline.hpp"
 #include "linux/initcall_watermarks.hpp"
-#include "tests/booted_report.hpp"
 #include "tests/linux_boots.hpp"
 
 namespace quarry::lnx {
@@ -78,7 +78,7 @@ TEST(HandOverTimeline, every_moment_of_every_recorded_machine_adds_up) {
       SCOPED_TRACE(directory.filename().string());
       const auto machine = read_corpus_case(directory);
       ASSERT_TRUE(machine);
-      const auto report = cli::booted_report(*machine);
+      const auto report = cli::boot_to_read(*machine);
       if (!report) continue;
       ++machines;
       expect_sums(*report);
@@ -108,7 +108,7 @@ TEST(HandOverTimeline, high_pages_are_given_by_a_step_of_their_own) {
     SCOPED_TRACE(directory.filename().string());
     const auto machine = read_corpus_case(directory);
     ASSERT_TRUE(machine);
-    const auto report = cli::booted_report(*machine);
+    const auto report = cli::boot_to_read(*machine);
     ASSERT_TRUE(report);
     const cli::TimelineEntry* const low = find(*report, "low memory");
     const cli::TimelineEntry* const high = find(*report, "high memory");
@@ -178,7 +178,7 @@ TEST(HandOverTimeline, cores_may_keep_what_linux_lets_them_keep) {
         not_started += started != machine->cpus;
         machine->cpus = started;
       }
-      const auto report = cli::booted_report(*machine);
+      const auto report = cli::boot_to_read(*machine);
       ASSERT_TRUE(report);
       const Lines ours = pagesets(report->texts.zoneinfo);
       EXPECT_EQ(ours, theirs) << directory.filename();

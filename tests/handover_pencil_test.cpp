@@ -4,7 +4,7 @@
 
 #include <map>
 
-#include "tests/booted_report.hpp"
+#include "cli/boot_machine.hpp"
 #include "tests/linux_boots.hpp"
 
 namespace quarry::lnx {
@@ -72,7 +72,7 @@ TEST(HandOver, has_the_blocks_that_a_pencil_gets_from_the_free_ranges) {
     const std::string name = directory.filename().string();
     const auto machine = read_corpus_case(directory);
     if (!machine) continue;
-    const auto report = cli::booted_report(*machine);
+    const auto report = cli::boot_to_read(*machine);
     if (!report) continue;  // x86-srat-orphan, which Linux does not boot either
     const auto booted = boot_case(directory);
     ASSERT_TRUE(booted->failure.empty()) << name;

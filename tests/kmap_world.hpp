@@ -20,6 +20,7 @@ struct Split3G : walker::WalkedLpae {
 struct Split2G : Split3G {
   static constexpr KmapPlaces kPlaces{VirtAddr{0x7fe0'0000}, VirtAddr{0xffc8'0000}};
 };
+
 template <class F, std::uint32_t kWindows, std::uint32_t kSlots>
 class KmapWorld {
   using Machine = KmapMachine<F, kWindows, kSlots>;

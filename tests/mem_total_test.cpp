@@ -7,12 +7,12 @@
 #include <map>
 #include <random>
 
+#include "cli/boot_machine.hpp"
 #include "cli/mem_total_bounds.hpp"
 #include "linux/corpus_case.hpp"
 #include "linux/describe.hpp"
 #include "linux/file_bytes.hpp"
 #include "linux/outcomes.hpp"
-#include "tests/booted_report.hpp"
 #include "tests/corpus_files.hpp"
 
 namespace quarry::lnx {
@@ -162,7 +162,7 @@ const cli::BootReport& taught_boot(const Recorded& boot, const Lesson& lesson) {
   auto machine = read_corpus_case(files, boot.name);
   if (!machine) throw std::runtime_error{machine.problem().text};
   machine->kernel.sizes = lesson.sizes;
-  auto report = cli::booted_report(*machine);
+  auto report = cli::boot_to_read(*machine);
   if (!report) throw std::runtime_error{report.problem().text};
   at->second = *std::move(report);
   return at->second;
@@ -171,7 +171,7 @@ const cli::BootReport& taught_boot(const Recorded& boot, const Lesson& lesson) {
 cli::BootReport version_boot(const Recorded& boot, const std::string& release) {
   const auto machine = describe(boot.directory.string(), {.release = release});
   if (!machine) throw std::runtime_error{machine.problem().text};
-  auto report = cli::booted_report(*machine);
+  auto report = cli::boot_to_read(*machine);
   if (!report) throw std::runtime_error{report.problem().text};
   return *std::move(report);
 }
@@ -243,7 +243,7 @@ TEST(MemTotal, a_release_that_nobody_has_seen_gives_a_narrow_interval_that_has_t
     auto machine = describe(boot.directory.string(), {.release = boot.release});
     ASSERT_TRUE(machine) << machine.problem().text;
     machine->kernel.stands_for = boot.release;
-    const auto report = cli::booted_report(*machine);
+    const auto report = cli::boot_to_read(*machine);
     ASSERT_TRUE(report) << report.problem().text;
     std::vector<KnownKernel> others{known_kernels().begin(), known_kernels().end()};
     const auto has_sibling = [&](const KnownKernel& kernel) {

@@ -14,6 +14,7 @@ struct FourLevels : walker::WalkedX86<4> {
 struct Sv39 : walker::WalkedRiscv64<39> {
   static constexpr KmapPlaces kPlaces{VirtAddr{0xffff'ffc8'0000'0000}, VirtAddr{0xffff'ffc8'0000'8000}};
 };
+
 template <class F>
 class KmapModel : public ::testing::Test {};
 using Formats = ::testing::Types<Split3G, Split2G, FourLevels, Sv39>;

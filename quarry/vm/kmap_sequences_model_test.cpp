@@ -11,7 +11,7 @@
 namespace quarry::vm {
 namespace {
 
-// Every sequence of `kLength` of `moves`, each with a machine of its own.
+// Every sequence of `length` of `moves`, each with a machine of its own.
 template <class MakeWorld, class Moves>
 void play_all(MakeWorld make, const Moves& moves, unsigned length) {
   std::vector<std::size_t> digits(length, 0);
