@@ -20,15 +20,15 @@ namespace fs = std::filesystem;
 using lnx::ExitStatus;
 using lnx::Expected;
 using lnx::Problem;
-using Bytes = std::vector<std::byte>;
+using Content = std::vector<std::byte>;
 
 enum class What { other_machine, machine, kernel, command_line };
 
 // A word, looked at: what it is, and what was read of it on the way.
 struct Seen {
   What what = What::machine;
-  std::string text;            // of a command line
-  std::optional<Bytes> bytes;  // of a file, or of standard input
+  std::string text;              // of a command line
+  std::optional<Content> bytes;  // of a file, or of standard input
 };
 
 bool is_builtin(std::string_view name) {
@@ -65,7 +65,7 @@ bool is_command_line(std::string_view text) {
          std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
 }
 
-Seen see_bytes(Bytes bytes) {
+Seen see_bytes(Content bytes) {
   constexpr std::string_view tree_magic = "\xd0\x0d\xfe\xed";
   const std::string_view text = lnx::text_of(bytes);
   Seen seen;
@@ -127,7 +127,7 @@ RealTotals real_of(const std::string& word, const Seen& seen) {
           outcomes.log.managed_kib};
 }
 
-Expected<lnx::MachineDescription> describe(const std::string& word, const std::optional<Bytes>& bytes,
+Expected<lnx::MachineDescription> describe(const std::string& word, const std::optional<Content>& bytes,
                                            const lnx::DescribeOptions& options) {
   if (word != "-" || !bytes) return lnx::describe(word, options);
   return lnx::describe_bytes(*bytes, "standard input", options);
@@ -139,11 +139,11 @@ std::string joined(const std::string& a, const std::string& b) {
 
 // One side, with the machine it is put on where it names none.
 Expected<Side> read_side(const SideWords& words, const Seen& seen, const std::string& base,
-                         const std::optional<Bytes>& base_bytes) {
+                         const std::optional<Content>& base_bytes) {
   Side side;
   lnx::DescribeOptions options = words.describe;
   std::string machine = words.word;
-  std::optional<Bytes> bytes = seen.bytes;
+  std::optional<Content> bytes = seen.bytes;
   side.name = words.word;
   if (seen.what != What::machine) {
     machine = base;

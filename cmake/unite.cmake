@@ -4,6 +4,7 @@
 # stay alone. Warnings of a name that hides another one's are off here: united, strangers would meet. The
 # presets that unite nothing, and clang-tidy, look at each source by itself.
 find_program(QUARRY_PYTHON python3)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS tools/check/grouping.py)
 function(quarry_unite target)
   get_target_property(type ${target} TYPE)
   if(NOT QUARRY_UNITE OR NOT QUARRY_PYTHON OR type STREQUAL "INTERFACE_LIBRARY")

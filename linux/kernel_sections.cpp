@@ -7,10 +7,10 @@ namespace {
 
 using boot::Arch;
 
-constexpr std::uint64_t kPage = 4096;
+constexpr std::uint64_t kPageBytes = 4096;
 constexpr std::uint64_t kAllocated = 2;  // SHF_ALLOC
 
-std::uint64_t page_up(std::uint64_t address) { return (address + kPage - 1) & ~(kPage - 1); }
+std::uint64_t page_up(std::uint64_t address) { return (address + kPageBytes - 1) & ~(kPageBytes - 1); }
 
 const Section* find(const ElfLayout& layout, std::string_view name) {
   for (const Section& section : layout.sections)
@@ -50,7 +50,7 @@ void set_common(const ElfLayout& layout, KernelFacts& facts) {
     if (behind != UINT64_MAX) symbols.rodata_end = page_up(end_within(layout, rodata->address, behind));
   }
   if (const Section* const code = find(layout, ".init.text"); code != nullptr) {
-    symbols.init_begin = code->address & ~(kPage - 1);
+    symbols.init_begin = code->address & ~(kPageBytes - 1);
     symbols.einittext = code->address + code->size;
   }
   if (const Section* const bss = find(layout, ".bss"); bss != nullptr) {

@@ -22,7 +22,6 @@ class Names:
     """What a source and the helpers of tests that it includes declare, and what it takes from elsewhere."""
     declared: dict  # (namespace, name) -> the file that declares it
     taken: set  # names that are called or instantiated without saying whose
-    headers: set  # of this project, those included by others too
 
 
 @functools.cache
@@ -65,36 +64,22 @@ def names_of(path):
             if not HELPER.match(f'#include "{header}"'):
                 names = {key: origin for key, origin in names.items() if key not in names_of(header).declared}
     own = {name for _, name in names}
-    return Names(names, set(re.findall(r"(?<![\w.>:])([A-Za-z_]\w+)(?=[({<])", text)) - own, headers_of(path))
-
-
-@functools.cache
-def meant_by(header):
-    """What a header says that is declared in one, itself or another."""
-    words = set(re.findall(r"(?<![\w.>:])[A-Za-z_]\w+", re.sub(r"//.*", "", pathlib.Path(header).read_text())))
-    return words & {name for path in [header, *headers_of(header)] for _, name in names_of(path).declared}
+    return Names(names, set(re.findall(r"(?<![\w.>:])([A-Za-z_]\w+)(?=[({<])", text)) - own)
 
 
 class Group:
     def __init__(self):
-        self.paths, self.declared, self.taken, self.headers = [], {}, set(), set()
+        self.paths, self.declared, self.taken = [], {}, set()
 
     def has_room_for(self, names):
         return (all(self.declared.get(key, origin) == origin for key, origin in names.declared.items()) and
                 not any(name in self.taken for _, name in names.declared.keys() - self.declared.keys()) and
-                not any(name in names.taken for _, name in self.declared.keys() - names.declared.keys()) and
-                not self.hides_from(names.headers - self.headers))
-
-    def hides_from(self, headers):
-        """Whether a header that comes after what is here would mean a source's own name instead of a header's."""
-        own = {name for (_, name), origin in self.declared.items() if origin.endswith(".cpp")}
-        return any(not own.isdisjoint(meant_by(header)) for header in headers)
+                not any(name in names.taken for _, name in self.declared.keys() - names.declared.keys()))
 
     def add(self, path, names):
         self.paths.append(path)
         self.declared.update(names.declared)
         self.taken |= names.taken
-        self.headers |= names.headers
 
 
 def groups(paths, most):
