@@ -219,7 +219,7 @@ class Memblock {
   Result<Done> double_array(Home& home, PhysRange for_whom) noexcept;
   Result<PhysRange> find_table_place(const Home& home, PhysRange for_whom, Bytes size) const noexcept;
   Result<std::span<Region>> storage_at(PhysRange place, std::size_t regions) const noexcept;
-  void give_back(PhysRange old_place, PhysRange new_place) noexcept;
+  void give_back(PhysRange old_place) noexcept;
   void tell_growth(const Home& home, Result<PhysRange> place) const noexcept;
 
   bool make_sound(Request& request, TextView owner) const noexcept;

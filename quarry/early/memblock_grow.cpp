@@ -61,21 +61,19 @@ void Memblock::tell_growth(const Home& home, Result<PhysRange> place) const noex
                   .pieces = place ? max : 2 * max});
 }
 
-// Frees the old place of a table, if it had one. The new one can lie over it when somebody else has freed
-// the old one before. Without room to cut it out of the reservations it stays reserved.
-void Memblock::give_back(PhysRange old_place, PhysRange new_place) noexcept {
-  PhysRange pieces[2] = {old_place, {}};
-  if (old_place.overlaps(new_place)) {
-    const PhysAddr low = old_place.begin() < new_place.begin() ? new_place.begin() : old_place.begin();
-    const PhysAddr high = new_place.end() < old_place.end() ? new_place.end() : old_place.end();
-    pieces[0] = {old_place.begin(), low};
-    pieces[1] = {high, old_place.end()};
-  }
-  for (const PhysRange piece : pieces)
-    if (!piece.empty() && remove_range(reserved_, piece)) {
-      keep_zero(piece);
-      observer_.tell({.action = Action::free, .range = piece, .owner = kOwner});
+// Frees the old place of a table, if it had one. When somebody else has freed it before, a table can lie there
+// by now, this one or another: that part stays. Without room to cut it out of the reservations it stays reserved.
+void Memblock::give_back(PhysRange old_place) noexcept {
+  if (old_place.empty()) return;
+  for (const PhysRange table : grown_tables())
+    if (old_place.overlaps(table)) {
+      if (old_place.begin() < table.begin()) give_back({old_place.begin(), table.begin()});
+      if (table.end() < old_place.end()) give_back({table.end(), old_place.end()});
+      return;
     }
+  if (!remove_range(reserved_, old_place)) return;
+  keep_zero(old_place);
+  observer_.tell({.action = Action::free, .range = old_place, .owner = kOwner});
 }
 
 Result<Done> Memblock::double_array(Home& home, PhysRange for_whom) noexcept {
@@ -100,7 +98,7 @@ Result<Done> Memblock::double_array(Home& home, PhysRange for_whom) noexcept {
   }
   home.table.move_to(storage.value());
   home.place = place.value();
-  give_back(old_place, place.value());
+  give_back(old_place);
   if (&home == &reserved_)
     check(home.table.add(place.value(), Flags::none, known(kAnyNode)).has_value(), "a grown table is full");
   tell_growth(home, place);

@@ -11,6 +11,18 @@ Result<Done> reserve_every_other(Memblock& m, std::uint64_t from, std::uint64_t 
   return Done{};
 }
 
+// Storage for tables where memory is not mapped, or too small for Quarry's regions.
+struct Spare {
+  alignas(Region) std::byte bytes[512 * sizeof(Region)];
+  std::size_t used = 0;
+  static std::byte* take(void* self, std::size_t bytes) noexcept {
+    Spare& spare = *static_cast<Spare*>(self);
+    if (bytes > sizeof spare.bytes - spare.used) return nullptr;
+    spare.used += bytes;
+    return spare.bytes + (spare.used - bytes);
+  }
+};
+
 TEST(the_129th_reservation_is_too_early_until_resizing_is_allowed) {
   World<128, 2048 - kMappedPages> world;
   Memblock& m = world.memblock;
@@ -116,16 +128,7 @@ TEST(growth_that_finds_no_place_or_no_memory_changes_nothing) {
 }
 
 TEST(spare_storage_serves_kernels_whose_regions_are_smaller) {
-  struct Spare {
-    alignas(Region) std::byte bytes[512 * sizeof(Region)];
-    std::size_t used = 0;
-    static std::byte* take(void* self, std::size_t bytes) noexcept {
-      Spare& spare = *static_cast<Spare*>(self);
-      if (bytes > sizeof spare.bytes - spare.used) return nullptr;
-      spare.used += bytes;
-      return spare.bytes + (spare.used - bytes);
-    }
-  } spare;
+  Spare spare;
   Region memory[4], reserved[128];
   Memblock m{{.phys_addr_bits = 32, .region_bytes = Bytes{12}, .spare = {&spare, &Spare::take}},
              {memory, reserved}};
@@ -145,6 +148,31 @@ TEST(the_memory_table_grows_too_and_reserves_its_place) {
   expect_equal(m.memory().count(), 9u);
   expect_equal(m.memory().max(), 16u);
   expect_equal(m.reserved_size().raw, kPage);
+  expect(!m.audit());
+}
+
+// Somebody frees the reserved table's place, and the memory table grows into it. For its old place to be freed
+// the reserved table must grow as well, and what that leaves is where the memory table lies by now.
+TEST(a_place_that_another_table_has_taken_is_not_given_back) {
+  Spare spare;
+  Region memory[4], reserved[4];
+  Memblock m{{.spare = {&spare, &Spare::take}}, {memory, reserved}};
+  m.allow_resize();
+  m.set_current_limit(PhysAddr{16 * kPage});  // tables lie in the first bank
+  expect_done(m.add(pages(1, 16), "ram"));
+  expect_done(reserve_every_other(m, 0, 5));  // pages 1 to 9
+  for (std::uint64_t i = 0; i < 4; ++i) expect_done(m.add(pages(20 + 2 * i, 21 + 2 * i), "bank"));
+  expect(m.grown_tables()[0] == pages(14, 15) && m.grown_tables()[1] == pages(15, 16));
+  expect_done(m.free(pages(15, 16), "what is not theirs"));
+  expect_done(m.reserve(pages(11, 12), "the seventh"));
+  for (std::uint64_t i = 4; i < 7; ++i) expect_done(m.add(pages(20 + 2 * i, 21 + 2 * i), "bank"));
+  expect_equal(m.reserved().max(), 8u);
+  expect_done(m.add(pages(34, 35), "the ninth bank"));
+  expect_equal(m.memory().max(), 16u);
+  expect_equal(m.reserved().max(), 16u);
+  expect(m.grown_tables()[0] == pages(15, 16) && m.grown_tables()[1] == pages(13, 14));
+  expect(m.is_reserved(PhysAddr{15 * kPage}) && m.is_reserved(PhysAddr{13 * kPage}));
+  expect(!m.is_reserved(PhysAddr{14 * kPage}));
   expect(!m.audit());
 }
 
