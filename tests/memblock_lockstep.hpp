@@ -75,6 +75,7 @@ class Lockstep {
 
   void apply(const Step& step) {
     growth_.clear();
+    failed_growths_ = refused_ = 0;
     wrong_ = nullptr;
     reserved_max_ = memblock_.reserved().max();
     memory_max_ = memblock_.memory().max();
@@ -179,8 +180,11 @@ class Lockstep {
     return chunks.emplace_back(std::make_unique<std::byte[]>(bytes)).get();
   }
   static void hear(void* self, const Event& event) noexcept {
+    Lockstep& both = *static_cast<Lockstep*>(self);
     if (event.action == Action::grow || event.owner == TextView{"memblock_double_array"})
-      static_cast<Lockstep*>(self)->growth_.push_back(event);
+      both.growth_.push_back(event);
+    if (event.action == Action::grow_failed) ++both.failed_growths_;
+    if (event.action == Action::alloc) both.refused_ = both.failed_growths_;
   }
 
   // Whether what a step makes of the tables is done by one change: then it is known what a growth avoids.
@@ -285,8 +289,9 @@ class Lockstep {
     if (step.verb == Verb::steal) wish = {step.size, step.alignment};
     wish.exact = step.verb == Verb::alloc_exact;
     const bool once = step.verb == Verb::alloc_range || step.verb == Verb::steal;
-    const auto want = once ? model_.climb(wish) : model_.climb_twice(wish);
     const auto got = ask(step);
+    wish.refused = refused_;  // a place for which the full table cannot grow: the next rung is tried
+    const auto want = once ? model_.climb(wish) : model_.climb_twice(wish);
     const CellRange taken = want ? CellRange{*want, *want + step.size} : CellRange{};
     catch_up(taken, got && step.verb != Verb::steal);
     if (!got) {
@@ -323,6 +328,7 @@ class Lockstep {
   std::vector<std::unique_ptr<std::byte[]>> chunks_;
   std::vector<Event> growth_;
   std::size_t memory_max_ = 0, reserved_max_ = 0;  // before the step
+  std::size_t failed_growths_ = 0, refused_ = 0;  // on the way of this one; those of them before it allocated
   const char* wrong_ = nullptr;
   Model model_;
   Memblock memblock_;

@@ -109,6 +109,7 @@ class MemblockModel {
     std::size_t size = 1, alignment = 1, min = 0, max = 0;
     NodeId node = kAnyNode;
     bool exact = false;
+    std::size_t refused = 0;  // first answers that cannot be had, since no table has room for them
   };
   std::optional<std::size_t> find(const Wish& wish, Flags flags, NodeId node) const {
     const std::size_t first_page = kBase == 0 ? 4096 / kCellBytes : 0;
@@ -122,21 +123,13 @@ class MemblockModel {
     }
     return best;
   }
-  std::optional<std::size_t> climb(const Wish& wish) const {
-    for (const Flags flags : {Flags::mirror, Flags::none}) {
-      if (flags == Flags::mirror && !has_mirror) continue;
-      if (const auto at = find(wish, flags, wish.node)) return at;
-      if (wish.exact || wish.node == kAnyNode) continue;
-      if (const auto at = find(wish, flags, kAnyNode)) return at;
-    }
-    return std::nullopt;
-  }
+  std::optional<std::size_t> climb(Wish wish) const { return climb_on(wish); }
   // alloc_internal: never above the limit, and without `min` in the end.
   std::optional<std::size_t> climb_twice(Wish wish) const {
     if (wish.max > limit) wish.max = limit;
-    if (const auto at = climb(wish)) return at;
+    if (const auto at = climb_on(wish)) return at;
     wish.min = 0;
-    return climb(wish);
+    return climb_on(wish);
   }
 
   // Whether a table says what the cells say, region by region.
@@ -167,6 +160,18 @@ class MemblockModel {
   }
 
  private:
+  // Leaves in `wish` how many answers are still to be passed over.
+  std::optional<std::size_t> climb_on(Wish& wish) const {
+    for (const Flags flags : {Flags::mirror, Flags::none}) {
+      if (flags == Flags::mirror && !has_mirror) continue;
+      for (const NodeId node : {wish.node, kAnyNode}) {
+        const auto at = find(wish, flags, node);
+        if (at && wish.refused-- == 0) return at;
+        if (wish.exact || node == kAnyNode) break;
+      }
+    }
+    return std::nullopt;
+  }
   bool takes(const Cell& cell, Flags flags, NodeId node) const {
     if (node != kAnyNode && cell.node != node) return false;
     if (avoids_hotplug && has(cell.flags, Flags::hotplug) && !has(flags, Flags::hotplug)) return false;
