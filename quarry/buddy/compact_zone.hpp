@@ -189,15 +189,15 @@ class CompactZone {
   [[gnu::always_inline]] inline void give_part(Descriptor& head, Pfn page, unsigned order, MigrateType type,
                                                Watcher& watcher, Tally& tally) noexcept;
   template <class Watcher>
-  std::size_t give_row(std::span<const NamedBlock<Descriptor>> frames, MigrateType type, Watcher& watcher,
-                       Tally& tally) noexcept;
+  [[gnu::noinline]] std::size_t give_row(std::span<const NamedBlock<Descriptor>> frames, MigrateType type,
+                                         Watcher& watcher, Tally& tally) noexcept;
   [[gnu::always_inline]] inline void expect_free(Index index, MigrateType type) noexcept;
   template <class Watcher>
   [[gnu::always_inline]] inline void join(Index index, unsigned at, unsigned order, std::uint64_t word,
                                           Watcher& watcher, Tally& tally) noexcept;
   template <class Watcher>
   [[gnu::always_inline]] inline void give_frame(const NamedBlock<Descriptor>& frame, Index index,
-                                                Watcher& watcher, Tally& tally) noexcept;
+                                                Entry& entry, Watcher& watcher, Tally& tally) noexcept;
   [[gnu::always_inline]] inline void note(Index index, unsigned orders) noexcept;
   [[gnu::noinline]] void note_new(Index index, unsigned orders) noexcept;
   void forget(Index index, unsigned order) const noexcept;

@@ -156,19 +156,20 @@ Given CompactZone<G, Extra>::give_bulk(std::span<const NamedBlock<Descriptor>> f
                                        Tally& tally) noexcept {
   cuts_[0] = cuts_[1] = Pfn{};
   Given given;
-  while (!frames.empty()) {
-    const NamedBlock<Descriptor>& first = frames.front();
-    const Index index = index_of(first.page);
-    const bool is_partial = pageblocks_[index].is_partial();
-    const MigrateType type = is_partial ? pageblocks_[index].type : map_->pageblock_type(first.page);
+  const auto *next = frames.data(), *const end = next + frames.size();
+  while (next != end) {
+    const Index index = index_of(next->page);
+    Entry& entry = pageblocks_[index];
+    const bool is_partial = entry.is_partial();
     std::size_t count = 1;
-    if (frames.size() > 1 && (frames[1].page.raw ^ first.page.raw) <= kInGroup)
-      count = give_row(frames, type, watcher, tally);
-    else if (is_partial)
-      give_frame(first, index, watcher, tally);
-    else
-      give_part(*first.head, first.page, 0, type, watcher, tally);
-    frames = frames.subspan(count);
+    MigrateType type = entry.type;
+    if (!is_partial || (next + 1 != end && (next[1].page.raw ^ next->page.raw) <= kInGroup)) {
+      if (!is_partial) type = map_->pageblock_type(next->page);
+      count = give_row({next, end}, type, watcher, tally);
+    } else {
+      give_frame(*next, index, entry, watcher, tally);
+    }
+    next += count;
     if (type == MigrateType::isolate) [[unlikely]]
       continue;
     given.free += count;
@@ -180,10 +181,9 @@ Given CompactZone<G, Extra>::give_bulk(std::span<const NamedBlock<Descriptor>> f
 // One of a pageblock that is free in part, under the type it has.
 template <Geometry G, class Extra>
 template <class Watcher>
-void CompactZone<G, Extra>::give_frame(const NamedBlock<Descriptor>& frame, Index index, Watcher& watcher,
-                                       Tally& tally) noexcept {
+void CompactZone<G, Extra>::give_frame(const NamedBlock<Descriptor>& frame, Index index, Entry& entry,
+                                       Watcher& watcher, Tally& tally) noexcept {
   Bits& bits = bits_[index];
-  Entry& entry = pageblocks_[index];
   const unsigned at = place_in(frame.page);
   const std::uint64_t before = bits.word(at >> 6), after = before | std::uint64_t{1} << (at & 63);
   check(after != before, "a page is given twice");

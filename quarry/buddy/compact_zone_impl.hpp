@@ -99,8 +99,8 @@ void CompactZone<G, Extra>::join(Index index, unsigned at, unsigned order, std::
                                  Watcher& watcher, Tally& tally) noexcept {
   Bits& bits = bits_[index];
   unsigned merged = order;
-  if (order < kInWord) merged = detail::order_in_word(word, at & 63);
-  if (merged >= kInWord)
+  if (order < kInWord) merged = word == Bits::kFull ? kInWord : detail::order_in_word(word, at & 63);
+  if (merged >= kInWord) [[unlikely]]
     while (merged < kPageblockOrder && bits.is_free((at >> merged ^ 1u) << merged, merged)) ++merged;
   for (unsigned half = order; kIsWatched<Watcher> && half < merged; ++half) {
     watcher.merged(page_at(index, at & ~((2u << half) - 1)), Order{half});

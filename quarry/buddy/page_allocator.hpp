@@ -307,6 +307,7 @@ class PageAllocator {
     std::uint32_t kind;  // Descriptor::Tag::kind(); 0: none yet
     typename Lists::Stacks *stacks, *outgoing;
     const Nearest* home;
+    const ZoneFree* pages;
   };
 
   // init_impl.hpp
