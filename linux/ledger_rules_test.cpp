@@ -94,7 +94,7 @@ std::string row_of(const Bucket& bucket) {
 }
 
 TEST(LedgerRules, the_documentation_has_a_row_for_each_bucket_and_no_other) {
-  std::ifstream file{std::string{QUARRY_SOURCE} + "/docs/ledger.md"};
+  std::ifstream file{QUARRY_SOURCE "/docs/ledger.md"};
   ASSERT_TRUE(file);
   std::string expected, found, line;
   for (const Bucket& bucket : buckets()) expected += row_of(bucket) + "\n";

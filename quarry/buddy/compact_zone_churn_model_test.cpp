@@ -53,8 +53,6 @@ class CompactZoneChurn : public ::testing::Test {
   std::uint64_t used = 0;
 };
 
-}  // namespace
-
 TEST_F(CompactZoneChurn, SingleFramesLeaveTheirPageblocks) {
   while (used < kGiB * 9 / 10) ASSERT_TRUE(take(0));
   for (std::size_t i = held.size() - 1; i > 0; --i) std::swap(held[i], held[random.below(i + 1)]);
@@ -128,4 +126,5 @@ TEST(CompactZone, TheLargestZoneCostsNothingBeforeItIsUsed) {
   munmap(memory, bytes);
 }
 
+}  // namespace
 }  // namespace quarry::buddy

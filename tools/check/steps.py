@@ -168,6 +168,8 @@ def all_steps():
         Step("format", "clang-format-19, exactly", formatting, tools=("clang-format-19",)),
         Step("shell", "shellcheck over the scripts", shell, tools=("shellcheck",)),
         Step("rules", "the rules above find what they forbid", command("tests/tidiness/rules"), counts=True, tools=("g++", "valgrind")),
+        Step("united", "what is compiled as one goes together, and what does not is parted", command("tests/tidiness/united"), counts=True,
+             tools=("g++",)),
     ]
     builds = [
         Step("build-release", "the tool, g++ -O2", build("release", "quarry", "corpus", "early_proof", "pages_proof", "pages_threads", "pages_schedules", "slab_threads",
