@@ -107,17 +107,14 @@ endforeach()
 find_package(GTest)
 find_package(rapidcheck)
 # All sequences of so many operations: what they find is wrong answers, for which they need to be many rather than watched.
-# The release has them alone; what takes long to compile too, has its like in pages_proof.
-set(sequence_sources quarry/buddy/huge_machine_model_test.cpp quarry/slab/slab_exhaustive_model_test.cpp
-  quarry/vm/kmap_sequences_model_test.cpp)
 if(QUARRY_QUICK)
-  list(REMOVE_ITEM model_sources tests/pages_lockstep_test.cpp ${sequence_sources})
+  list(REMOVE_ITEM model_sources tests/pages_lockstep_test.cpp quarry/buddy/huge_machine_model_test.cpp
+    quarry/slab/slab_exhaustive_model_test.cpp quarry/vm/kmap_sequences_model_test.cpp)
 endif()
 if(model_sources AND GTest_FOUND AND rapidcheck_FOUND)
-  add_executable(sequence_tests EXCLUDE_FROM_ALL ${sequence_sources})
-  target_link_libraries(sequence_tests PRIVATE quarry_testing GTest::gtest_main rapidcheck rapidcheck_gtest)
   add_executable(model_tests ${model_sources})
   target_link_libraries(model_tests PRIVATE quarry_testing GTest::gtest_main rapidcheck rapidcheck_gtest)
+  target_compile_options(model_tests PRIVATE ${QUARRY_TESTS})
   quarry_precompile(model_tests <algorithm> <map> <optional> <string> <vector> <gtest/gtest.h> <rapidcheck/gtest.h>)
   quarry_unite(model_tests)
   add_dependencies(model_tests corpus)

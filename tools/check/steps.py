@@ -76,10 +76,10 @@ def unit(preset):
     return body
 
 
-def model(preset, env=None, timeout=900, part=0, parts=1, program="model_tests"):
+def model(preset, env=None, timeout=900, part=0, parts=1):
     def body(job):
         share = {"GTEST_TOTAL_SHARDS": str(parts), "GTEST_SHARD_INDEX": str(part), **(env or {})}
-        said = job.run(*fixed_addresses(), f"build/{preset}/{program}", "--gtest_brief=1", env=share, timeout=timeout)
+        said = job.run(*fixed_addresses(), f"build/{preset}/model_tests", "--gtest_brief=1", env=share, timeout=timeout)
         ran = re.search(r"\[  PASSED  \] (\d+)", "\n".join(said))
         return f"{ran[1]} tests" if ran else ""
     return body
@@ -173,23 +173,20 @@ def all_steps():
     ]
     builds = [
         Step("build-release", "the tool, g++ -O2", build("release", "quarry", "corpus", "early_proof", "pages_proof", "pages_threads", "pages_schedules", "slab_threads",
-                               "slab_schedules", "kmap_schedules", "vmalloc_threads", "vmalloc_schedules", "sequence_tests", "fdt_against_libfdt", "must_fail", "examples"),
+                               "slab_schedules", "kmap_schedules", "vmalloc_threads", "vmalloc_schedules", "fdt_against_libfdt", "must_fail", "examples"),
              cores=WHOLE),
-        Step("build-asan", "tests and fuzzers, clang++ with ASan and UBSan", build("asan", "model_tests", "unit_tests", "fuzzers"),
-             cores=WHOLE),
+        Step("build-tests", "model and agreement tests, g++", build("release", "model_tests"), ("build-release",), cores=WHOLE),
+        Step("build-asan", "unit tests and fuzzers, clang++ with ASan and UBSan", build("asan", "unit_tests", "fuzzers"), cores=WHOLE),
     ]
     compiled = [Step(f"bare-{compiler}-{machine}", "the library without libc, -O2; its symbols",
                      lint(f"bare-{compiler}-{machine}"), cores=WHOLE) for compiler, machine in often]
     tests = [  # those that take longest first, so that no core is left alone with one
-        Step("model-asan-1", "model and agreement tests, clang++, ASan and UBSan, one half",
-             model("asan", FEWER_CASES, part=0, parts=2), ("build-asan",), counts=True),
-        Step("model-asan-2", "the other half", model("asan", FEWER_CASES, part=1, parts=2), ("build-asan",), counts=True),
+        Step("model-1", "model and agreement tests, one half", model("release", part=0, parts=2), ("build-tests",), counts=True),
+        Step("model-2", "the other half", model("release", part=1, parts=2), ("build-tests",), counts=True),
         *(Step(f"script-{pathlib.Path(path).stem}", path, script(path), ("build-release",), counts=True) for path in test_scripts),
         Step("unit-asan", "unit tests, clang++, ASan and UBSan", unit("asan"), ("build-asan",), counts=True),
         Step("proof-sequences", "memblock and bootmem: all sequences of three operations on six pages", proof("sequences"),
              ("build-release",)),
-        Step("sequences", "slab and kmap: all sequences of some calls, and machines of 64 TiB", model("release", program="sequence_tests"),
-             ("build-release",), counts=True),
         Step("pages", "the page allocator against a model: short sequences exhausted, long ones at random", pages("quick"),
              ("build-release",), counts=True),
         Step("pages-schedules", "the page allocator: all schedules of two and three cores, two preemptions each",
@@ -235,10 +232,12 @@ def all_steps():
         Step("unit-dev", "unit tests, g++", unit("dev"), ("build-model",), counts=True),
         Step("tidy", "clang-tidy 14 over all but tests", lint("tidy"), cores=WHOLE, tools=("clang-tidy",)),
         Step("build-tsan", "tests, clang++ with TSan", build("tsan", "unit_tests", "model_tests", "pages_threads", "slab_threads", "vmalloc_threads"), cores=WHOLE),
-        Step("build-asan-tool", "the tool, clang++ with ASan and UBSan", build("asan", "quarry", "fdt_against_libfdt"), cores=WHOLE),
+        Step("build-asan-tool", "the tool and model tests, clang++ with ASan and UBSan", build("asan", "quarry", "fdt_against_libfdt", "model_tests"),
+             cores=WHOLE),
         Step("build-fuzz", "fuzzers, -O2", build("fuzz", "fuzzers"), cores=WHOLE),
         Step("build-freestanding", "the preset for bare machines", build("freestanding", "all"), cores=WHOLE),
         Step("model-dev", "model and agreement tests, g++", model("dev"), ("build-model",), counts=True),
+        Step("model-asan", "model and agreement tests, clang++, ASan and UBSan", model("asan", FEWER_CASES, 1800), ("build-asan-tool",), counts=True),
         Step("unit-tsan", "unit tests, clang++, TSan", unit("tsan"), ("build-tsan",), counts=True),
         Step("model-tsan", "model tests, clang++, TSan", model("tsan", timeout=3600), ("build-tsan",), counts=True),
         Step("pages-tsan", "the page allocator used by eight threads for two minutes, TSan",
