@@ -59,16 +59,24 @@ constexpr unsigned orders_in(std::uint64_t word) noexcept {
   return orders;
 }
 
+// Rounded-down logarithms of what is below 64.
+struct Logarithms {
+  constexpr Logarithms() noexcept {
+    for (unsigned of = 2; of < 64; ++of) log2[of] = static_cast<std::uint8_t>(log2[of / 2] + 1);
+  }
+  std::uint8_t log2[64] = {};
+};
+inline constexpr Logarithms kLogarithms;
+
 // The order of the largest block around the free frame `at` of a word in which something is in use. The nearest frame in use on
 // either side decides: it lies in the other half of the first block that is too large. On a side that has none, the farthest one of
-// the other side is looked at, which decides nothing; so nothing needs to be asked.
+// the other side is looked at, which decides nothing; so nothing needs to be asked. (Without lzcnt a logarithm is bsr on x86, a
+// microprogram on many cores of AMD: to look the second one up is a tenth of the time that frames take which come back shuffled.)
 [[gnu::always_inline]] constexpr unsigned order_in_word(std::uint64_t word, unsigned at) noexcept {
   const std::uint64_t in_use = ~word, from_here = in_use >> at | in_use << (-at & 63);
   const unsigned over = ((at + count_trailing_zeros(from_here)) ^ at) & 63;
   const unsigned under = ((at + (63 ^ count_leading_zeros(from_here))) ^ at) & 63;
-  const unsigned nearest = under < over ? under : over;
-  if (nearest == 0) __builtin_unreachable();  // `at` itself is free
-  return 63 ^ count_leading_zeros(nearest);
+  return kLogarithms.log2[under < over ? under : over];
 }
 
 }  // namespace detail

@@ -155,7 +155,7 @@ template <class Watcher>
 Given CompactZone<G, Extra>::give_bulk(std::span<const NamedBlock<Descriptor>> frames, Watcher& watcher,
                                        Tally& tally) noexcept {
   cuts_[0] = cuts_[1] = Pfn{};
-  Given given;
+  Given given{.free = frames.size()};
   const auto *next = frames.data(), *const end = next + frames.size();
   while (next != end) {
     const Index index = index_of(next->page);
@@ -170,9 +170,9 @@ Given CompactZone<G, Extra>::give_bulk(std::span<const NamedBlock<Descriptor>> f
       give_frame(*next, index, entry, watcher, tally);
     }
     next += count;
-    if (type == MigrateType::isolate) [[unlikely]]
+    if (page::is_ordinary(type)) [[likely]]
       continue;
-    given.free += count;
+    if (type == MigrateType::isolate) given.free -= count;
     if (type == MigrateType::cma) given.cma += count;
   }
   return given;

@@ -322,8 +322,8 @@ class PageAllocator {
   [[gnu::always_inline]] inline bool keep_at_hand(Pfn page, Order order) noexcept;
   [[gnu::always_inline]] inline bool keep_on(unsigned core, Pfn page, Order order) noexcept;
   [[gnu::noinline]] bool keep_other(unsigned core, Pfn page, Descriptor& head, Order order) noexcept;
-  [[gnu::always_inline]] inline bool keep_as(const Recent& recent, Pfn page, Descriptor& head,
-                                             Order order) noexcept;
+  [[gnu::always_inline]] inline bool keep_as(const Recent& recent, std::uint32_t kind, Pfn page,
+                                             Descriptor& head, Order order) noexcept;
 
   // alloc_impl.hpp
   [[gnu::noinline]] Result<Pfn> alloc_slowly(Order order, std::uint64_t packed) noexcept;
