@@ -1,37 +1,26 @@
 // quarry/buddy/compact_zone_bits_test.cpp: FreeBits and the words it is made of, against a search frame by frame.
 #include "quarry/buddy/compact_zone_bits.hpp"
 
+#include "tests/splitmix64.hpp"
 #include "tests/test.hpp"
 
 namespace quarry::buddy {
 namespace {
 
-// Splitmix64, and words of it: some with much free, some with little, some in long runs.
-class Words {
- public:
-  std::uint64_t next() {
-    std::uint64_t bits = (state_ += 0x9E37'79B9'7F4A'7C15);
-    bits = (bits ^ bits >> 30) * 0xBF58'476D'1CE4'E5B9;
-    bits = (bits ^ bits >> 27) * 0x94D0'49BB'1331'11EB;
-    return bits ^ bits >> 31;
+// Some with much free, some with little, some in long runs.
+std::uint64_t word_of(test::Splitmix64& random) {
+  const std::uint64_t how = random.next();
+  switch (how & 7) {
+    case 0: return 0;
+    case 1: return ~std::uint64_t{0};
+    case 2: return random.next() & random.next() & random.next();
+    case 3: return random.next() | random.next() | random.next();
+    case 4: return ~(std::uint64_t{1} << (how >> 8 & 63));
+    case 5: return ~std::uint64_t{0} << (how >> 8 & 63);
+    case 6: return ~std::uint64_t{0} >> (how >> 8 & 63);
+    default: return random.next();
   }
-  std::uint64_t word() {
-    const std::uint64_t how = next();
-    switch (how & 7) {
-      case 0: return 0;
-      case 1: return ~std::uint64_t{0};
-      case 2: return next() & next() & next();
-      case 3: return next() | next() | next();
-      case 4: return ~(std::uint64_t{1} << (how >> 8 & 63));
-      case 5: return ~std::uint64_t{0} << (how >> 8 & 63);
-      case 6: return ~std::uint64_t{0} >> (how >> 8 & 63);
-      default: return next();
-    }
-  }
-
- private:
-  std::uint64_t state_ = 42;
-};
+}
 
 template <unsigned kPageblockOrder>
 struct Frames {
@@ -63,10 +52,10 @@ bool are_alike(unsigned times) {
   using Bits = FreeBits<kPageblockOrder>;
   static Bits bits;
   static Frames<kPageblockOrder> frames;  // too large for a kernel's stack
-  Words words;
+  test::Splitmix64 random;
   for (unsigned time = 0; time < times; ++time) {
     for (unsigned index = 0; index < Bits::kWords; ++index) {
-      const std::uint64_t word = words.word() & Bits::kFull;
+      const std::uint64_t word = word_of(random) & Bits::kFull;
       bits.put(index, word);
       for (unsigned at = 0; at < 64 && at < Bits::kFrames; ++at)
         frames.free[index * 64 + at] = (word >> at & 1) != 0;

@@ -5,23 +5,13 @@
 #include <vector>
 
 #include "quarry/buddy/compact_zone_test_machine.hpp"
+#include "tests/splitmix64.hpp"
 
 namespace quarry::buddy {
 namespace {
 
 constexpr std::uint64_t kGiB = 262144;
 constexpr MigrateType kMovable = MigrateType::movable;
-
-struct Random {
-  std::uint64_t next() {
-    std::uint64_t z = (state += 0x9E3779B97F4A7C15);
-    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9;
-    z = (z ^ z >> 27) * 0x94D049BB133111EB;
-    return z ^ z >> 31;
-  }
-  std::uint64_t below(std::uint64_t bound) { return (next() >> 32) * bound >> 32; }
-  std::uint64_t state = 42;
-};
 
 class CompactZoneChurn : public ::testing::Test {
  protected:
@@ -48,7 +38,7 @@ class CompactZoneChurn : public ::testing::Test {
     held.pop_back();
   }
   ZoneMachine<k4KSparse> machine;
-  Random random;
+  test::Splitmix64 random;
   std::vector<Held> held;
   std::uint64_t used = 0;
 };
